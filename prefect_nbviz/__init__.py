@@ -1,0 +1,1 @@
+"""Explore what happened to your Prefect runs: DataFrames that are complete or say what is missing, and charts."""

@@ -1,0 +1,89 @@
+"""What can go wrong, in words that say what to do next.
+
+```
+PrefectNbvizError
+├── QueryError            a criterion that cannot be: unknown, misspelt, out of range (also a ValueError)
+├── FrameError            a frame without the columns that are needed (also a ValueError)
+├── DemoError             the demo cannot start
+└── ServerError           the server, or the way to it
+    ├── NotConnectedError     no API URL is set
+    ├── UnreachableError      nothing answers there, or it stopped answering
+    ├── AuthenticationError   the server refused the key (401, 403)
+    └── RefusedError          the server refused the request (404, 422, 500 …)
+
+PrefectNbvizWarning (UserWarning)
+├── IncompleteWarning     a frame holds less than what matches
+└── UnknownNameWarning    nothing on the server has that flow, deployment, tag or state name
+```
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PrefectNbvizError(Exception):
+    """Anything that this package raises on purpose."""
+
+
+class QueryError(PrefectNbvizError, ValueError):
+    """A criterion that cannot be."""
+
+
+class FrameError(PrefectNbvizError, ValueError):
+    """A frame that lacks what a function needs."""
+
+
+class DemoError(PrefectNbvizError):
+    """The demo cannot start."""
+
+
+class ServerError(PrefectNbvizError):
+    """The server, or the way to it."""
+
+
+class NotConnectedError(ServerError):
+    """No API URL is set."""
+
+
+class UnreachableError(ServerError):
+    """Nothing answers at the server's address, or it stopped answering."""
+
+
+class AuthenticationError(ServerError):
+    """The server refused the key."""
+
+
+class RefusedError(ServerError):
+    """The server refused the request."""
+
+
+class PrefectNbvizWarning(UserWarning):
+    """Anything that this package warns of."""
+
+
+class IncompleteWarning(PrefectNbvizWarning):
+    """A frame holds less than what matches."""
+
+
+class UnknownNameWarning(PrefectNbvizWarning):
+    """Nothing on the server has that name."""
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """Give ` Did you mean 'x'?` for the nearest known words, or nothing when none is near.
+
+    Examples
+    --------
+    >>> did_you_mean("FAILD", ["FAILED", "RUNNING"])
+    " Did you mean 'FAILED'?"
+    >>> did_you_mean("tag", ["tags_all", "tags_any"])
+    " Did you mean 'tags_all' or 'tags_any'?"
+    >>> did_you_mean("xyz", ["FAILED"])
+    ''
+    """
+    by_fold = {word.casefold(): word for word in known}
+    begins = [word for word in by_fold if wrong and word.startswith(wrong.casefold())]
+    near = begins or difflib.get_close_matches(wrong.casefold(), by_fold, n=2, cutoff=0.6)
+    return f" Did you mean {' or '.join(repr(by_fold[word]) for word in near)}?" if near else ""
