@@ -1,1 +1,67 @@
-"""Explore what happened to your Prefect runs: DataFrames that are complete or say what is missing, and charts."""
+"""Explore what happened to your Prefect runs: DataFrames that are complete or say what is missing, and charts.
+
+See the README for a tour; `help(prefect_nbviz.read_task_runs)` for what a read gives.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prefect_nbviz.analysis.intervals import state_intervals
+    from prefect_nbviz.charts.counts import plot_state_counts
+    from prefect_nbviz.charts.timeline import plot_state_timeline
+    from prefect_nbviz.magics import load_ipython_extension
+    from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
+    from prefect_nbviz.reading.connection import Connection
+    from prefect_nbviz.reading.histories import read_states
+    from prefect_nbviz.reading.runs import read_flow_runs, read_state_type_counts, read_task_runs
+    from prefect_nbviz.widgets.explorer import RunExplorer, explore
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Connection": "reading.connection",
+    "FlowRunQuery": "query",
+    "RunExplorer": "widgets.explorer",
+    "TaskRunQuery": "query",
+    "explore": "widgets.explorer",
+    "load_ipython_extension": "magics",
+    "plot_state_counts": "charts.counts",
+    "plot_state_timeline": "charts.timeline",
+    "read_flow_runs": "reading.runs",
+    "read_state_type_counts": "reading.runs",
+    "read_states": "reading.histories",
+    "read_task_runs": "reading.runs",
+    "state_intervals": "analysis.intervals",
+}
+"""Where each public name lives: it is imported when first used, since Prefect, plotly and the widgets take seconds."""
+
+__all__ = [
+    "Connection",
+    "FlowRunQuery",
+    "RunExplorer",
+    "TaskRunQuery",
+    "explore",
+    "load_ipython_extension",
+    "plot_state_counts",
+    "plot_state_timeline",
+    "read_flow_runs",
+    "read_state_type_counts",
+    "read_states",
+    "read_task_runs",
+    "state_intervals",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'prefect_nbviz' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"prefect_nbviz.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,112 @@
+"""Typed frames: columns of plain values become a DataFrame with the dtypes of `schema`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from prefect_nbviz import schema
+from prefect_nbviz.errors import FrameError
+from prefect_nbviz.states import STATE_TYPES
+
+ATTRS = "prefect_nbviz"
+"""The key of `frame.attrs` under which a frame says where it comes from and whether it is whole."""
+
+
+def state_type_dtype() -> pd.CategoricalDtype:
+    """Give the ordered categorical of state types, in the order of a run's life.
+
+    Examples
+    --------
+    >>> state_type_dtype().ordered
+    True
+    """
+    return pd.CategoricalDtype([*STATE_TYPES], ordered=True)
+
+
+def typed(data: Mapping[str, Any], columns: tuple[schema.Column, ...]) -> pd.DataFrame:
+    """Make a frame of columns of values: ISO text for times, None for what is missing.
+
+    Parameters
+    ----------
+    data
+        One list or array for each of `columns`, all of one length.
+    columns
+        The schema; the frame has its columns, dtypes and order.
+
+    Examples
+    --------
+    >>> typed({"a": ["x", None]}, (schema.Column("a", schema.REPEATED_TEXT, ""),))["a"].dtype.name
+    'category'
+    """
+    return pd.DataFrame({column.name: _series(data[column.name], column.dtype) for column in columns})
+
+
+def empty(columns: tuple[schema.Column, ...]) -> pd.DataFrame:
+    """Make a frame without rows that has every column, with its dtype.
+
+    Examples
+    --------
+    >>> empty(schema.STATES).shape
+    (0, 10)
+    """
+    return typed({column.name: [] for column in columns}, columns)
+
+
+def require(frame: pd.DataFrame, columns: Iterable[str], *, made_by: str) -> None:
+    """Refuse a frame that lacks columns, with a sentence that says where to get it.
+
+    Parameters
+    ----------
+    frame
+        What was handed in.
+    columns
+        The names that are needed.
+    made_by
+        The call that gives such a frame, as it would be written.
+
+    Raises
+    ------
+    FrameError
+        Something else than a frame, or one that lacks a column.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise FrameError(f"A DataFrame as {made_by} gives it is needed, not {type(frame).__name__}.")
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise FrameError(
+            f"The frame lacks {', '.join(map(repr, missing))}: pass one as {made_by} gives it, with its columns kept."
+        )
+
+
+def _series(values: Any, dtype: str) -> pd.Series[Any]:
+    match dtype:
+        case schema.TIME:
+            return _times(values)
+        case schema.DURATION:
+            return pd.Series(values, dtype="timedelta64[us]")
+        case schema.STATE_TYPE:
+            return pd.Series(pd.Categorical(values, dtype=state_type_dtype()))
+        case schema.REPEATED_TEXT:
+            return pd.Series(values, dtype="str").astype("category")
+        case schema.TUPLE:
+            return pd.Series(_objects(values), dtype="object")
+        case _:
+            return pd.Series(values, dtype=dtype)
+
+
+def _times(values: Any) -> pd.Series[Any]:
+    series: Any = values if isinstance(values, pd.Series) else pd.Series(values, dtype=None if len(values) else "str")
+    if not isinstance(series.dtype, pd.DatetimeTZDtype):
+        series = pd.Series(pd.to_datetime(series, utc=True, format="ISO8601"))
+    moments: pd.Series[Any] = series.dt.tz_convert("UTC").astype(schema.TIME)
+    return moments
+
+
+def _objects(values: Any) -> np.ndarray[Any, np.dtype[np.object_]]:
+    objects = np.empty(len(values), dtype=object)
+    objects[:] = values if len(values) else []
+    return objects

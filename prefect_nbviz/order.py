@@ -1,0 +1,78 @@
+"""Orders of runs that are total, and the filters that let a page begin at a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+Body = dict[str, Any]
+Row = Mapping[str, Any]
+
+
+def iso(moment: datetime) -> str:
+    """Give a moment as the server takes it: UTC with microseconds, so that text sorts as time does.
+
+    Examples
+    --------
+    >>> iso(datetime(2026, 1, 2, 3, 4, tzinfo=UTC))
+    '2026-01-02T03:04:00.000000Z'
+    """
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def moment(text: str) -> datetime:
+    """Read a time of the server's answer."""
+    return datetime.fromisoformat(text)
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order of runs that is total: by a key, then by id, descending."""
+
+    sort: str
+    """Prefect's word for it."""
+
+    @property
+    def is_descending(self) -> bool:
+        """Whether the largest key comes first."""
+        return self.sort.endswith("_DESC")
+
+    @property
+    def field(self) -> str:
+        """The field that it sorts by."""
+        return self.sort.rsplit("_", 1)[0].lower()
+
+    @property
+    def is_by_time(self) -> bool:
+        """Whether the server can filter by the key, so that a page can begin at one."""
+        return self.field.endswith("_time")
+
+    def key(self, row: Row) -> Any:
+        """Give what a row is sorted by: a time, or text. None for a row that lacks it."""
+        value = row[self.field]
+        if self.field == "start_time" and value is None:
+            value = row["expected_start_time"]
+        return value if value is None or not self.is_by_time else moment(value)
+
+    def arrange(self, rows: Iterable[Row]) -> list[Row]:
+        """Put rows in order: by key, ties by id descending, rows without a key last."""
+        ordered = sorted(rows, key=lambda row: row["id"], reverse=True)
+        keyed = [(self.key(row), row) for row in ordered]
+        with_key = sorted((p for p in keyed if p[0] is not None), key=lambda p: p[0], reverse=self.is_descending)
+        return [row for _, row in with_key] + [row for key, row in keyed if key is None]
+
+    def from_key(self, key: datetime) -> Body:
+        """Give the filter for rows at a key and after it."""
+        return {self.field: {"before_" if self.is_descending else "after_": iso(key)}}
+
+    def beyond_key(self, key: datetime) -> Body:
+        """Give the filter for rows after a key."""
+        return self.from_key(key + timedelta(microseconds=-1 if self.is_descending else 1))
+
+    def at_key(self, key: Any) -> Body:
+        """Give the filter for the rows of one key."""
+        if self.is_by_time:
+            return {self.field: {"after_": iso(key), "before_": iso(key)}}
+        return {self.field: {"any_": [key]}}

@@ -1,0 +1,84 @@
+"""Names behind ids, and names that nothing on the server has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from prefect_nbviz.errors import did_you_mean
+from prefect_nbviz.order import Row
+from prefect_nbviz.plan import batched
+from prefect_nbviz.query import RunQuery
+from prefect_nbviz.reading.connection import Server
+from prefect_nbviz.reading.pages import PAGE, Pages
+from prefect_nbviz.reading.rows import Names
+from prefect_nbviz.states import STATE_NAMES
+
+
+async def rows_by_id(server: Server, table: str, ids: Iterable[str | None]) -> list[Row]:
+    """Read the flows, deployments or flow runs of some ids (`POST /…/filter`)."""
+    wanted = dict.fromkeys(one for one in ids if one is not None)
+    rows: list[Row] = []
+    for chunk in batched(wanted, PAGE):
+        rows += await server.request("POST", f"/{table}/filter", json={table: {"id": {"any_": [*chunk]}}})
+    return rows
+
+
+async def names_by_id(server: Server, table: str, ids: Iterable[str | None]) -> Names:
+    """Read the names of some flows or deployments."""
+    return {row["id"]: row["name"] for row in await rows_by_id(server, table, ids)}
+
+
+async def unknown_names(server: Server, pages: Pages, query: RunQuery, frame: pd.DataFrame) -> list[str]:
+    """Say which names of a query nothing on the server has, one sentence each.
+
+    Only a name that no row of the answer shows is asked for, so that most reads ask nothing.
+    """
+    return [
+        *await _unknown(server, "flow", query.flow or (), _seen(frame, "flow_name")),
+        *await _unknown(server, "deployment", query.deployment or (), _seen(frame, "deployment_name")),
+        *await _unknown_tags(pages, query, frame),
+        *await _unknown_state_names(pages, query),
+    ]
+
+
+def _seen(frame: pd.DataFrame, column: str) -> set[str]:
+    return set(frame[column].dropna().unique()) if column in frame else set()
+
+
+async def _unknown(server: Server, noun: str, wanted: Any, seen: set[str]) -> list[str]:
+    """Check names of flows or deployments; of `flow/deployment`, the deployment."""
+    plain = {name: name.rpartition("/")[2] for name in wanted}
+    unseen = {name: short for name, short in plain.items() if short not in seen}
+    if not unseen:
+        return []
+    table = f"{noun}s"
+    body = {table: {"name": {"any_": [*unseen.values()]}}}
+    known = {row["name"] for row in await server.request("POST", f"/{table}/filter", json=body)}
+    wrong = [name for name, short in unseen.items() if short not in known]
+    if not wrong:
+        return []
+    others = [row["name"] for row in await server.request("POST", f"/{table}/filter", json={})]
+    return [f"No {noun} on this server is named {name!r}.{did_you_mean(plain[name], others)}" for name in wrong]
+
+
+async def _unknown_tags(pages: Pages, query: RunQuery, frame: pd.DataFrame) -> list[str]:
+    seen = {tag for tags in frame["tags"] for tag in tags}
+    wanted = dict.fromkeys([*(query.tags_all or ()), *(query.tags_any or ()), *(query.tags_none or ())])
+    noun = query.kind.replace("_", " ")
+    return [
+        f"No {noun} on this server has the tag {tag!r}: see whether it is spelt as in `frame['tags'].explode()`."
+        for tag in wanted
+        if tag not in seen and not await pages.count({f"{query.kind}s": {"tags": {"all_": [tag]}}})
+    ]
+
+
+async def _unknown_state_names(pages: Pages, query: RunQuery) -> list[str]:
+    noun = query.kind.replace("_", " ")
+    return [
+        f"No {noun} on this server is in a state named {name!r}.{did_you_mean(name, STATE_NAMES)}"
+        for name in query.state_name or ()
+        if name not in STATE_NAMES and not await pages.count({f"{query.kind}s": {"state": {"name": {"any_": [name]}}}})
+    ]

@@ -1,0 +1,93 @@
+"""Page by page through the server's answers, so that no run is lost or met twice at a seam.
+
+The server's sorts leave ties in any order (only `ID_DESC` is total), so that pages by offset can
+repeat or skip rows. Here a page gives only whole groups of equal keys: its last group is read again
+at the head of the next page, and a group that fills a page is read by id.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+from prefect_nbviz.errors import RefusedError
+from prefect_nbviz.order import Body, Order, Row
+from prefect_nbviz.plan import merge
+from prefect_nbviz.query import RunKind
+from prefect_nbviz.reading.connection import Server
+
+PAGE = 200
+"""Rows in a page: the most that a Prefect server gives unless it is set up otherwise."""
+
+_BY_ID = Order("ID_DESC")
+_PAGE_LIMIT = re.compile(r"limit: must be less than or equal to (\d+)")
+
+
+class Pages:
+    """The runs of one kind on one server, by the page."""
+
+    def __init__(self, server: Server, kind: RunKind) -> None:
+        self._server = server
+        self._table = f"{kind}s"
+        self._page = PAGE
+
+    async def count(self, body: Body) -> int:
+        """Count the runs that match (`POST /…/count`)."""
+        return int(await self._server.request("POST", f"/{self._table}/count", json=body))
+
+    async def in_order(self, body: Body, order: Order, *, at_most: int | None) -> AsyncIterator[list[Row]]:
+        """Give all runs that match, in order, in lists of whole groups of equal keys.
+
+        Parameters
+        ----------
+        body
+            The filters. Where `order` is by time, all its runs must have that time.
+        order
+            How to sort.
+        at_most
+            How many the caller will take, so that pages are no larger than needed; None for all.
+        """
+        taken, offset = 0, 0
+        start: Body = {}
+        while True:
+            asked = PAGE if at_most is None else max(min(PAGE, at_most - taken + 1), 2)
+            rows, is_last = await self._fetch(merge(body, start), order, offset=offset, limit=asked)
+            if is_last:
+                yield order.arrange(rows)
+                return
+            last = order.key(rows[-1])
+            whole = [row for row in rows if order.key(row) != last]
+            group = whole or await self._group(merge(body, self._filter(order.at_key(last))))
+            yield order.arrange(group)
+            taken += len(group)
+            if order.is_by_time:
+                start = self._filter(order.from_key(last) if whole else order.beyond_key(last))
+            else:
+                offset += len(group)
+
+    def _filter(self, filters: Body) -> Body:
+        return {self._table: filters}
+
+    async def _group(self, body: Body) -> list[Row]:
+        """Read the runs of one key, by id."""
+        group: list[Row] = []
+        is_last = False
+        while not is_last:
+            rows, is_last = await self._fetch(body, _BY_ID, offset=len(group), limit=PAGE)
+            group += rows
+        return group
+
+    async def _fetch(self, body: Body, order: Order, *, offset: int, limit: int) -> tuple[list[Row], bool]:
+        """Read one page, and say whether nothing comes after it."""
+        limit = min(limit, self._page)
+        request: dict[str, Any] = body | {"sort": order.sort, "offset": offset, "limit": limit}
+        try:
+            rows = await self._server.request("POST", f"/{self._table}/filter", json=request)
+        except RefusedError as error:
+            allowed = _PAGE_LIMIT.search(str(error))
+            if allowed is None:
+                raise
+            self._page = int(allowed[1])
+            return await self._fetch(body, order, offset=offset, limit=limit)
+        return rows, len(rows) < limit
