@@ -75,7 +75,7 @@ class Plan:
 
     def done_here(self) -> list[str]:
         """Say in words what the server does not do."""
-        union = [f"any of {len(self.any_tags)} tags: one read for each, united"] if self.any_tags else []
+        union = ["tags_any: one read for each tag, united"] if self.any_tags else []
         return union + [step.says for step in self.steps]
 
 
@@ -260,10 +260,10 @@ def _steps(query: RunQuery) -> tuple[Step, ...]:
     steps = []
     if query.tags_none:
         unwanted = frozenset(query.tags_none)
-        steps.append(Step(f"none of {len(unwanted)} tags", lambda row: unwanted.isdisjoint(row["tags"])))
+        steps.append(Step("tags_none", lambda row: unwanted.isdisjoint(row["tags"])))
     if query.name_like is not None and _NOT_PLAIN.search(query.name_like):
         text = query.name_like.lower()
         steps.append(
-            Step("name_like with characters that SQL takes as wildcards", lambda row: text in row["name"].lower())
+            Step("name_like: characters that SQL takes as wildcards", lambda row: text in row["name"].lower())
         )
     return tuple(steps)

@@ -108,7 +108,7 @@ class Server:
                 f"{self.address} stopped answering ({type(error).__name__}): see whether the server is well, "
                 "then read again."
             ) from self._cause(error)
-        except orjson.JSONDecodeError as error:
+        except ValueError as error:  # no JSON, or of another shape: Prefect's client parses its CSRF token too
             raise RefusedError(
                 f"{self.address} did not answer with JSON: is it the address of the API? It usually ends in /api."
             ) from error

@@ -51,7 +51,8 @@ class Pages:
         taken, offset = 0, 0
         start: Body = {}
         while True:
-            asked = PAGE if at_most is None else max(min(PAGE, at_most - taken + 1), 2)
+            # Two more than wanted: one is of a last group, perhaps cut; one shows that there are more.
+            asked = PAGE if at_most is None else max(min(PAGE, at_most - taken + 2), 2)
             rows, is_last = await self._fetch(merge(body, start), order, offset=offset, limit=asked)
             if is_last:
                 yield order.arrange(rows)

@@ -1,0 +1,91 @@
+"""A transport that answers as a Prefect server can, but does not on demand: ties in any order, refusals, deaths."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from prefect_nbviz import Connection
+
+Row = dict[str, Any]
+
+
+def task_run(number: int, **fields: Any) -> Row:
+    """A row of the server's answer, with what a frame needs."""
+    row = {
+        "id": f"{number:08x}-0000-4000-8000-000000000000",
+        "name": f"task-{number}",
+        "tags": [],
+        "state_type": "COMPLETED",
+        "state_name": "Completed",
+        "expected_start_time": "2026-01-01T00:00:00Z",
+        "start_time": "2026-01-01T00:00:01Z",
+        "end_time": "2026-01-01T00:00:02Z",
+        "run_count": 1,
+        "flow_run_id": None,
+        "task_key": "task-0",
+        "task_inputs": {},
+    }
+    return row | fields
+
+
+class FakeServer(httpx.AsyncBaseTransport):
+    """Task runs in memory, with filters on id, name, tags and expected start, and ties shuffled anew for each page."""
+
+    def __init__(self, rows: list[Row], *, page_limit: int = 200, seed: int = 0) -> None:
+        self.rows = rows
+        self.page_limit = page_limit
+        self.requests: list[tuple[str, str, dict[str, Any]]] = []
+        self.before_answer: Callable[[int], httpx.Response | None] = lambda _: None
+        self._random = random.Random(seed)
+
+    @property
+    def connection(self) -> Connection:
+        return Connection("http://fake.invalid/api", transport=self)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content or b"{}")
+        self.requests.append((request.method, request.url.path, body))
+        answer = self.before_answer(len(self.requests))
+        return answer or self._answer(request.url.path, body)
+
+    def _answer(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        if "csrf" in path:
+            return httpx.Response(422, json={"detail": "CSRF protection is disabled."})
+        if path.endswith("/task_runs/count"):
+            return httpx.Response(200, json=len(self._matching(body)))
+        if path.endswith("/task_runs/filter"):
+            return self._page(body)
+        return httpx.Response(200, json=[])
+
+    def _page(self, body: dict[str, Any]) -> httpx.Response:
+        limit, offset = body.get("limit", self.page_limit), body.get("offset", 0)
+        if limit > self.page_limit:
+            detail = f"Invalid limit: must be less than or equal to {self.page_limit}."
+            return httpx.Response(422, json={"detail": detail})
+        column, _, direction = body["sort"].rpartition("_")
+        rows = self._matching(body)
+        self._random.shuffle(rows)
+        rows.sort(key=lambda row: row[column.lower()], reverse=direction == "DESC")
+        return httpx.Response(200, json=rows[offset : offset + limit])
+
+    def _matching(self, body: dict[str, Any]) -> list[Row]:
+        filters = body.get("task_runs", {})
+        return [row for row in self.rows if all(_fits(row[field], one) for field, one in filters.items())]
+
+
+def _fits(value: Any, wanted: dict[str, Any]) -> bool:
+    checks: dict[str, Callable[[Any], bool]] = {
+        "any_": lambda given: value in given,
+        "all_": lambda given: set(given) <= set(value),
+        "after_": lambda given: datetime.fromisoformat(value) >= datetime.fromisoformat(given),
+        "before_": lambda given: datetime.fromisoformat(value) <= datetime.fromisoformat(given),
+        "is_null_": lambda given: (value is None) is given,
+        "like_": lambda given: all(piece.lower() in value.lower() for piece in given.split("%")),
+    }
+    return all(checks[word](given) for word, given in wanted.items())

@@ -1,0 +1,77 @@
+"""No run is lost, met twice or out of order at a seam, however the server orders its ties."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from fake_server import FakeServer, task_run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prefect_nbviz import read_task_runs
+from prefect_nbviz.errors import IncompleteWarning
+
+MOMENTS = st.integers(0, 6).map(lambda second: f"2026-01-01T00:00:{second:02d}{'.500000' if second % 2 else ''}Z")
+HISTORIES = st.lists(st.tuples(MOMENTS, st.sampled_from("abc"), st.sets(st.sampled_from(["x", "y", "z"]))), max_size=40)
+SORTS = st.sampled_from(["EXPECTED_START_TIME_DESC", "EXPECTED_START_TIME_ASC", "NAME_ASC", "NAME_DESC", "ID_DESC"])
+
+
+def expected(rows: list[dict], sort: str) -> list[str]:
+    column, _, direction = sort.rpartition("_")
+    rows = sorted(rows, key=lambda row: row["id"], reverse=True)
+    # Fractions of a second are of one width or absent, so that text with its Z cut off sorts as time does.
+    rows.sort(key=lambda row: row[column.lower()].removesuffix("Z"), reverse=direction == "DESC")
+    return [row["id"] for row in rows]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    history=HISTORIES,
+    sort=SORTS,
+    page_limit=st.integers(2, 7),
+    limit=st.none() | st.integers(1, 12),
+    tags=st.fixed_dictionaries(
+        {}, optional={f"tags_{word}": st.lists(st.sampled_from("xyz"), max_size=3) for word in ("all", "any", "none")}
+    ),
+    seed=st.integers(0, 3),
+)
+def test_rows_and_order_whatever_the_ties(history, sort, page_limit, limit, tags, seed) -> None:
+    rows = [
+        task_run(number, expected_start_time=when, name=name, tags=sorted(has))
+        for number, (when, name, has) in enumerate(history)
+    ]
+    server = FakeServer(rows, page_limit=page_limit, seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # truncated, unknown tags: looked at elsewhere
+        frame = read_task_runs(connection=server.connection, sort=sort, limit=limit, progress=False, **tags)
+
+    matching = [
+        row
+        for row in rows
+        if set(tags.get("tags_all", ())) <= set(row["tags"])
+        and ("tags_any" not in tags or set(tags["tags_any"]) & set(row["tags"]))
+        and not set(tags.get("tags_none", ())) & set(row["tags"])
+    ]
+    assert list(frame["task_run_id"]) == expected(matching, sort)[:limit]
+    attrs = frame.attrs["prefect_nbviz"]
+    assert attrs["matched"] == len(matching)
+    assert attrs["read"] == len(frame)
+    assert attrs["truncated"] == (len(frame) < len(matching))
+
+
+def test_a_limit_reads_no_more_than_it_needs() -> None:
+    rows = [task_run(n, expected_start_time=f"2026-01-01T00:00:00.{n:06d}Z") for n in range(1000)]
+    server = FakeServer(rows)
+    with pytest.warns(IncompleteWarning, match=r"first 10 of 1,000 task runs"):
+        read_task_runs(connection=server.connection, limit=10, progress=False)
+    pages = [body["limit"] for _, path, body in server.requests if path.endswith("/filter") and "sort" in body]
+    assert pages == [12]
+
+
+def test_a_server_with_smaller_pages_is_read_all_the_same() -> None:
+    rows = [task_run(n, expected_start_time=f"2026-01-01T00:00:00.{n:06d}Z") for n in range(120)]
+    server = FakeServer(rows, page_limit=50)
+    assert len(read_task_runs(connection=server.connection, progress=False)) == 120
+    refused = [body for _, path, body in server.requests if path.endswith("/filter") and body.get("limit", 0) > 50]
+    assert len(refused) == 1

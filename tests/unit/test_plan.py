@@ -1,0 +1,95 @@
+"""What is sent to the server: only fields that it has, only those that are set."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from prefect.server.schemas.filters import DeploymentFilter, FlowFilter, FlowRunFilter, TaskRunFilter
+
+from prefect_nbviz import FlowRunQuery, TaskRunQuery
+from prefect_nbviz.plan import IDS_PER_BODY, make_plan
+
+NOW = datetime(2026, 1, 10, tzinfo=UTC)
+SERVER_FILTERS = {
+    "flows": FlowFilter,
+    "flow_runs": FlowRunFilter,
+    "task_runs": TaskRunFilter,
+    "deployments": DeploymentFilter,
+}
+EVERYTHING: dict[str, Any] = {
+    "ids": ["01a20b04-e9ce-7607-9e7c-0fb4c7e2a82c"],
+    "name": "n",
+    "name_like": "l_l",
+    "flow": "f",
+    "deployment": ["d", "f/e"],
+    "tags_all": "a",
+    "tags_any": ["b", "c"],
+    "tags_none": "d",
+    "state_type": "FAILED",
+    "state_name": "TimedOut",
+    "since": "1d",
+    "until": "1h",
+}
+
+
+def fields(model: Any, filters: dict[str, Any], path: str = "") -> None:
+    """Fail if a field of a body is none of the server's own model, at any depth."""
+    for word, value in filters.items():
+        assert word in model.model_fields, f"the server has no {path}{word}"
+        annotation = model.model_fields[word].annotation
+        inner = next((one for one in getattr(annotation, "__args__", ()) if hasattr(one, "model_fields")), None)
+        if isinstance(value, dict):
+            assert inner is not None
+            fields(inner, value, f"{path}{word}.")
+        else:
+            assert value is not None, f"{path}{word} is sent unset"
+
+
+@pytest.mark.parametrize("time_field", ["start_time", "end_time", "expected_start_time"])
+@pytest.mark.parametrize("sort", ["EXPECTED_START_TIME_DESC", "END_TIME_DESC"])
+def test_every_field_is_one_of_the_servers_own(time_field: str, sort: str) -> None:
+    flow_query = FlowRunQuery(**EVERYTHING, time_field=time_field, sort=sort)
+    task_query = TaskRunQuery(**EVERYTHING, time_field=time_field, sort=sort, flow_runs=flow_query)
+    for query in (flow_query, task_query):
+        plan = make_plan(query, now=NOW)
+        bodies = [body for part in plan.parts for body in plan.bodies(part)]
+        assert bodies
+        for body in bodies:
+            for table, filters in body.items():
+                fields(SERVER_FILTERS[table], filters, f"{table}.")
+
+
+def test_nothing_asked_sends_nothing() -> None:
+    assert [part.body for part in make_plan(FlowRunQuery(), now=NOW).parts] == [{}]
+
+
+def test_a_task_run_that_never_started_counts_at_its_expected_start() -> None:
+    plan = make_plan(TaskRunQuery(since="1d"), now=NOW)
+    span = {"after_": "2026-01-09T00:00:00.000000Z", "before_": "2026-01-10T00:00:00.000000Z"}
+    assert [part.body["task_runs"] for part in plan.parts] == [
+        {"start_time": span},
+        {"start_time": {"is_null_": True}, "expected_start_time": span},
+    ]
+
+
+def test_many_ids_go_in_several_bodies_that_share_none() -> None:
+    ids = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(2 * IDS_PER_BODY + 1)]
+    plan = make_plan(TaskRunQuery(flow_runs=ids, tags_all="a"), now=NOW)
+    assert [len(part.body["flow_runs"]["id"]["any_"]) for part in plan.parts] == [IDS_PER_BODY, IDS_PER_BODY, 1]
+
+
+@pytest.mark.parametrize("criteria", [{"ids": []}, {"flow_runs": []}, {"tags_any": []}])
+def test_an_empty_choice_asks_for_nothing(criteria: dict[str, Any]) -> None:
+    assert not make_plan(TaskRunQuery(**criteria), now=NOW).parts
+
+
+def test_what_is_done_here_is_said() -> None:
+    plan = make_plan(TaskRunQuery(tags_any=["a", "b"], tags_none="c", name_like="50%"), now=NOW)
+    assert plan.done_here() == [
+        "tags_any: one read for each tag, united",
+        "tags_none",
+        "name_like: characters that SQL takes as wildcards",
+    ]
+    assert make_plan(FlowRunQuery(tags_any=["a", "b"], name_like="plain"), now=NOW).done_here() == []

@@ -1,0 +1,126 @@
+"""Queries are values: one form for each criterion, and a sentence for what cannot be."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID
+
+import pandas as pd
+import pytest
+
+from prefect_nbviz import FlowRunQuery, TaskRunQuery, read_flow_runs, read_task_runs
+from prefect_nbviz.errors import QueryError
+from prefect_nbviz.query import as_query
+
+ID = "01a20b04-e9ce-7607-9e7c-0fb4c7e2a82c"
+NOW = datetime(2026, 3, 29, 12, tzinfo=UTC)
+
+
+def test_one_value_or_many() -> None:
+    assert FlowRunQuery(name="a") == FlowRunQuery(name=["a"]) == FlowRunQuery(name={"a"})
+    assert FlowRunQuery(ids=ID.upper()) == FlowRunQuery(ids=[UUID(ID)])
+    assert TaskRunQuery(state_type=["failed", "FAILED"]).state_type == ("FAILED",)
+    assert TaskRunQuery(tags_any=pd.Series(["a", "b", "a"])).tags_any == ("a", "b")
+
+
+def test_a_query_is_a_value() -> None:
+    query = TaskRunQuery(since="1d", flow_runs=FlowRunQuery(tags_all="prod"))
+    assert {query: 1}[TaskRunQuery(since=timedelta(days=1), flow_runs=FlowRunQuery(tags_all=["prod"]))] == 1
+    assert pickle.loads(pickle.dumps(query)) == copy.deepcopy(query) == query
+    assert query.replace(limit=5).replace(limit=1000) == query
+
+
+def test_its_repr_makes_it_again() -> None:
+    query = TaskRunQuery(
+        since=datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=1))),
+        until="+1h",
+        flow_runs=FlowRunQuery(limit=None, name_like="it's"),
+        state_type="crashed",
+    )
+    assert eval(repr(query)) == query
+
+
+def test_criteria_are_plain() -> None:
+    query = TaskRunQuery(flow_runs=FlowRunQuery(tags_all="prod"), since=NOW, limit=None)
+    assert json.loads(json.dumps(query.criteria())) == {
+        "flow_runs": {"tags_all": ["prod"]},
+        "since": "2026-03-29T12:00:00+00:00",
+        "limit": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "first", "last"),
+    [
+        ("1d", None, timedelta(days=-1), timedelta(0)),
+        (timedelta(hours=36), "12h", timedelta(hours=-36), timedelta(hours=-12)),
+        ("1.5h", "+2w", timedelta(hours=-1.5), timedelta(weeks=2)),
+        (None, "30m", None, timedelta(minutes=-30)),
+        ("2026-03-29T02:00+02:00", "90s", timedelta(hours=-12), timedelta(seconds=-90)),
+    ],
+)
+def test_windows(since, until, first, last) -> None:
+    window = FlowRunQuery(since=since, until=until).window(NOW)
+    assert window.since == (None if first is None else NOW + first)
+    assert window.until == NOW + last
+
+
+def test_without_times_nothing_is_bounded() -> None:
+    assert FlowRunQuery().window(NOW).since is FlowRunQuery().window(NOW).until is None
+
+
+@pytest.mark.parametrize(
+    ("criteria", "says"),
+    [
+        ({"tag": "x"}, r"no criterion 'tag'\. Did you mean 'tags_all' or 'tags_any' or 'tags_none'\?"),
+        ({"sine": "1d"}, r"no criterion 'sine'\. Did you mean 'since'\?"),
+        ({"state_type": "FAILD"}, r"state_type cannot be 'FAILD'\. Did you mean 'FAILED'\?"),
+        ({"state_type": ["RUNNING", "TimedOut"]}, r"state_type cannot be 'TimedOut'"),
+        ({"since": "1h", "until": "2h"}, r"since \(1h\) is after until \(2h\): swap them"),
+        ({"since": "+1h"}, r"since \(\+1h\) is after until \(now\)"),
+        ({"since": datetime(2026, 1, 1)}, r"has no time zone: add one, such as '2026-01-01T00:00\+00:00'"),
+        ({"until": "2026-01-01"}, r"has no time zone"),
+        ({"since": "yesterday"}, r"since cannot be 'yesterday': give an aware datetime"),
+        ({"since": 5}, r"since cannot be 5: give an aware datetime"),
+        ({"since": timedelta(days=-1)}, r"cannot be a negative timedelta"),
+        ({"limit": 0}, r"limit is a number from 1 up, or None"),
+        ({"limit": -3}, r"limit is a number from 1 up, or None"),
+        ({"limit": "10"}, r"limit is a number from 1 up, or None"),
+        ({"limit": True}, r"limit is a number from 1 up, or None"),
+        ({"ids": ["my-run"]}, r"ids takes run ids \(UUIDs\), not 'my-run'"),
+        ({"ids": 7}, r"ids takes run ids \(UUIDs\), not 7"),
+        ({"name": 7}, r"name takes text or a list of text, not 7"),
+        ({"tags_any": ["a", None]}, r"tags_any takes text or a list of text, not None"),
+        ({"name_like": ["a"]}, r"name_like takes one piece of text"),
+        ({"name_like": ""}, r"name_like takes one piece of text"),
+        ({"sort": "START_TIM_DESC"}, r"sort cannot be 'START_TIM_DESC'\. Did you mean"),
+        ({"time_field": "started"}, r"time_field cannot be 'started'\. Did you mean 'start_time'"),
+    ],
+)
+@pytest.mark.parametrize("read", [read_flow_runs, read_task_runs])
+def test_what_cannot_be_is_said(read, criteria, says) -> None:
+    with pytest.raises(QueryError, match=says) as caught:
+        read(**criteria)
+    assert "\n" not in str(caught.value)
+
+
+def test_parents_are_a_query_a_frame_or_ids() -> None:
+    frame = pd.DataFrame({"flow_run_id": [ID, ID, None]})
+    assert TaskRunQuery(flow_runs=frame) == TaskRunQuery(flow_runs=[ID]) == TaskRunQuery(flow_runs=UUID(ID))
+    assert TaskRunQuery(flow_runs=frame.head(0)).flow_runs == ()
+    with pytest.raises(QueryError, match=r"frame with a column 'flow_run_id'; this one has id"):
+        TaskRunQuery(flow_runs=pd.DataFrame({"id": [ID]}))
+    with pytest.raises(QueryError, match=r"no criterion 'flow_runs'"):
+        FlowRunQuery(flow_runs=[ID])
+
+
+def test_a_query_of_the_other_kind() -> None:
+    with pytest.raises(QueryError, match="reads with a TaskRunQuery, not FlowRunQuery"):
+        read_task_runs(FlowRunQuery())
+
+
+def test_keywords_win_over_the_query() -> None:
+    assert as_query(FlowRunQuery, FlowRunQuery(name="a", limit=1), {"limit": 2}) == FlowRunQuery(name="a", limit=2)
