@@ -201,7 +201,10 @@ def test_every_value_of_task_runs(connection: Connection, demo_server) -> None:
 
 
 def same(ours: pd.Series, theirs: pd.Series) -> None:
-    assert ours.astype("object").where(ours.notna(), None).tolist() == theirs.where(theirs.notna(), None).tolist()
+    assert (
+        ours.astype("object").where(ours.notna(), None).tolist()
+        == theirs.astype("object").where(theirs.notna(), None).tolist()
+    )
 
 
 def same_times(ours: pd.Series, theirs: pd.Series) -> None:
