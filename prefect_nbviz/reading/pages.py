@@ -8,11 +8,12 @@ at the head of the next page, and a group that fills a page is read by id.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
 from prefect_nbviz.errors import RefusedError
-from prefect_nbviz.order import Body, Order, Row
+from prefect_nbviz.order import Body, Order, Row, moment
 from prefect_nbviz.plan import merge
 from prefect_nbviz.query import RunKind
 from prefect_nbviz.reading.connection import Server
@@ -20,6 +21,8 @@ from prefect_nbviz.reading.connection import Server
 PAGE = 200
 """Rows in a page: the most that a Prefect server gives unless it is set up otherwise."""
 
+_ALL_TIME = ("1970-01-01T00:00:00Z", "2170-01-01T00:00:00Z")
+_ALL_TIME_SECONDS = (moment(_ALL_TIME[1]) - moment(_ALL_TIME[0])).total_seconds()
 _BY_ID = Order("ID_DESC")
 _PAGE_LIMIT = re.compile(r"limit: must be less than or equal to (\d+)")
 
@@ -35,6 +38,19 @@ class Pages:
     async def count(self, body: Body) -> int:
         """Count the runs that match (`POST /…/count`)."""
         return int(await self._server.request("POST", f"/{self._table}/count", json=body))
+
+    async def state_types(self, body: Body) -> Counter[str]:
+        """Count the runs that match by state type (`POST /…/history` with one bin for all time)."""
+        request = body | {
+            "history_start": _ALL_TIME[0],
+            "history_end": _ALL_TIME[1],
+            "history_interval_seconds": _ALL_TIME_SECONDS,
+        }
+        bins = await self._server.request("POST", f"/{self._table}/history", json=request)
+        counts: Counter[str] = Counter()
+        for state in (state for one in bins for state in one["states"]):
+            counts[state["state_type"]] += state["count_runs"]
+        return counts
 
     async def in_order(self, body: Body, order: Order, *, at_most: int | None) -> AsyncIterator[list[Row]]:
         """Give all runs that match, in order, in lists of whole groups of equal keys.

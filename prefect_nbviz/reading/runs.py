@@ -16,7 +16,7 @@ from prefect_nbviz.order import Order, Row
 from prefect_nbviz.plan import Plan, make_plan
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery, as_query
 from prefect_nbviz.reading.connection import Connection, Server
-from prefect_nbviz.reading.counting import count
+from prefect_nbviz.reading.counting import count, tally
 from prefect_nbviz.reading.names import names_by_id, rows_by_id, unknown_names
 from prefect_nbviz.reading.pages import Pages
 from prefect_nbviz.reading.rows import flow_run_frame, slim, task_run_frame
@@ -140,13 +140,13 @@ def read_state_type_counts(
     NotConnectedError, UnreachableError, AuthenticationError, RefusedError
         The server could not be asked.
     """
-    open_query = query.replace(sort="ID_DESC")
+    every_type = query.replace(sort="ID_DESC", state_type=None)
 
     async def work(_: Progress) -> dict[str, int | None]:
         async with (connection or Connection()).open() as server:
-            reader = _Reader(server, open_query, Progress())
-            plans = {kind: await reader.plan(open_query.replace(state_type=kind)) for kind in STATE_TYPES}
-            return {kind: await count(reader.pages, plan) for kind, plan in plans.items()}
+            reader = _Reader(server, every_type, Progress())
+            counts = await tally(reader.pages.state_types, await reader.plan())
+            return {kind: None if counts is None else counts[kind] for kind in STATE_TYPES}
 
     return run(work, progress=False, unit="counts")
 
@@ -186,12 +186,12 @@ class _Reader:
         self._rows: dict[str, Row] = {}
         self._reasons: list[str] = []
 
-    async def plan(self, query: RunQuery) -> Plan:
-        """Plan a query, once its parents are known."""
-        return make_plan(query, now=self._as_of, parents=await self._parents())
+    async def plan(self) -> Plan:
+        """Plan the query, once its parents are known."""
+        return make_plan(self._query, now=self._as_of, parents=await self._parents())
 
     async def read(self) -> _Answer:
-        plan = await self.plan(self._query)
+        plan = await self.plan()
         matched = self._progress.total = await count(self.pages, plan)
         is_whole = matched == 0 or await self._read_parts(plan)
         rows = Order(self._query.sort).arrange(self._rows.values())
@@ -263,7 +263,7 @@ class _Reader:
         if not isinstance(query, TaskRunQuery) or not isinstance(query.flow_runs, FlowRunQuery):
             return None
         reader = _Reader(self._server, query.flow_runs, Progress())
-        plan = await reader.plan(query.flow_runs)
+        plan = await reader.plan()
         limit = query.flow_runs.limit
         matched = await count(reader.pages, plan)
         if not plan.steps and (limit is None or (matched is not None and matched <= limit)):
