@@ -1,0 +1,172 @@
+"""Intervals: how long each run stayed in each of its states, and in which attempt."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from prefect_nbviz import frames, schema
+from prefect_nbviz.errors import FrameError, QueryError
+from prefect_nbviz.states import STATE_TYPES, TERMINAL_STATE_TYPES
+
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+NEEDED = ("run_kind", "run_id", "run_name", "flow_run_id", "state_type", "state_name", "timestamp", "message")
+"""The columns of `schema.STATES` that intervals are made of."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_KEPT = ("run_kind", "run_id", "run_name", "flow_run_id", "state_type", "state_name", "message")
+
+
+def state_intervals(states: pd.DataFrame, *, as_of: datetime | None = None) -> pd.DataFrame:
+    """Give one row for each stay of a run in one state.
+
+    A stay ends when the next state begins. A terminal state has no length, also when the run
+    was started again later: the time in between belongs to no stay. The last state, if it is
+    not terminal, is open and ends at `as_of`.
+
+    An attempt begins when a run is scheduled, pending or running again after it ran or ended;
+    a run that was paused and resumed is still in the same attempt.
+
+    Parameters
+    ----------
+    states
+        State histories with the columns of `schema.STATES`, in any order, as `read_states`
+        gives them; `scheduled_time` and `source` may be missing. It is not changed.
+    as_of
+        The moment, with a time zone, up to which open stays last; unless told, the moment at
+        which `states` was read.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `schema.INTERVALS`, times in UTC, durations as timedeltas; runs in the
+        order of their first state, the stays of each run in order of time.
+        `attrs["prefect_nbviz"]` is that of `states`, with the `as_of` that was used.
+
+    Raises
+    ------
+    FrameError
+        `states` lacks a column, a run id or a timestamp, or does not know when it was read.
+    QueryError
+        `as_of` has no time zone.
+
+    See Also
+    --------
+    https://docs.prefect.io/v3/concepts/states
+
+    Examples
+    --------
+    >>> read = pd.DataFrame({
+    ...     "run_kind": "task_run", "run_id": "a", "run_name": "load", "flow_run_id": "f", "message": None,
+    ...     "state_type": ["PENDING", "RUNNING", "COMPLETED"], "state_name": ["Pending", "Running", "Completed"],
+    ...     "timestamp": pd.to_datetime(["2026-01-01T06:00:00Z", "2026-01-01T06:00:01Z", "2026-01-01T06:00:31Z"]),
+    ... })
+    >>> spans = state_intervals(read, as_of=datetime(2026, 1, 1, 12, tzinfo=UTC))
+    >>> [int(seconds) for seconds in spans["duration"].dt.total_seconds()]
+    [1, 30, 0]
+    """
+    frames.require(states, NEEDED, made_by="read_states()")
+    moment = _as_of(states, as_of)
+    history = states[[*NEEDED]].take(_order(states))
+    data = {name: history[name].array for name in _KEPT} | _stays(
+        history, (moment - _EPOCH) // timedelta(microseconds=1)
+    )
+    spans = frames.typed(data, schema.INTERVALS)
+    spans.attrs[frames.ATTRS] = {**copy.deepcopy(states.attrs.get(frames.ATTRS, {})), "as_of": moment.isoformat()}
+    return spans
+
+
+def _as_of(states: pd.DataFrame, as_of: datetime | None) -> datetime:
+    if as_of is None:
+        text = states.attrs.get(frames.ATTRS, {}).get("as_of")
+        if text is None:
+            raise FrameError("The states do not say when they were read: pass as_of=, such as datetime.now(UTC).")
+        return _utc(datetime.fromisoformat(text))
+    if not isinstance(as_of, datetime) or pd.isna(as_of):
+        raise QueryError(f"as_of takes a datetime with a time zone, such as datetime.now(UTC); not {as_of!r}.")
+    return _utc(as_of)
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.utcoffset() is None:
+        raise QueryError(
+            f"as_of ({moment.isoformat()}) has no time zone: use .replace(tzinfo=UTC) if it is UTC, "
+            "or .astimezone() for this machine's own."
+        )
+    return pd.Timestamp(moment).tz_convert("UTC").floor("us").to_pydatetime()
+
+
+def _order(states: pd.DataFrame) -> Integers:
+    """Give the positions of the rows in the order of the result, whatever order they are in."""
+    run, time = _ranks(states["run_id"]), _micros(states["timestamp"])
+    if (run < 0).any() or states["timestamp"].isna().any():
+        raise FrameError("Some states have no run_id or no timestamp: drop those rows, or read the states again.")
+    first = np.full(int(run.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, run, time)
+    ties = (_ranks(states["message"]), _ranks(states["state_name"]), _life(states["state_type"]))
+    return np.lexsort((*ties, time, run, first[run])).astype(np.int64)
+
+
+def _ranks(texts: pd.Series) -> Integers:
+    """Give each text its place in the alphabet of all of them, and -1 where it is missing."""
+    codes, distinct = pd.factorize(texts)
+    place = np.full(len(distinct) + 1, -1, dtype=np.int64)
+    place[pd.Index(distinct).astype("str").argsort()] = np.arange(len(distinct))
+    return place[codes]
+
+
+def _life(types: pd.Series) -> Integers:
+    codes: Integers = pd.Categorical(types, dtype=frames.state_type_dtype()).codes.astype(np.int64)
+    return codes
+
+
+def _micros(times: pd.Series) -> Integers:
+    if not isinstance(times.dtype, pd.DatetimeTZDtype):
+        raise FrameError("The timestamps have no time zone: use pd.to_datetime(…, utc=True) if they are UTC.")
+    micros: Integers = times.dt.as_unit("us").to_numpy(dtype="datetime64[us]").astype(np.int64)
+    return micros
+
+
+def _stays(history: pd.DataFrame, as_of: int) -> dict[str, npt.NDArray[np.generic]]:
+    """Give what each row of an ordered history lasts; `as_of` is in microseconds since 1970."""
+    run = pd.factorize(history["run_id"])[0]
+    first = np.diff(run, prepend=-1) != 0
+    last = np.diff(run, append=-1) != 0
+    start, life = _micros(history["timestamp"]), _life(history["state_type"])
+    terminal = _is(life, *TERMINAL_STATE_TYPES)
+    end = np.where(last, np.maximum(start, as_of), np.append(start[1:], as_of))
+    end = np.where(terminal, start, end)
+    retrying = (history["state_name"] == "Retrying").to_numpy(dtype=bool)
+    return {
+        "attempt": _attempts(first, life, terminal, retrying),
+        "start_time": start.astype("datetime64[us]"),
+        "end_time": end.astype("datetime64[us]"),
+        "duration": (end - start).astype("timedelta64[us]"),
+        "is_open": last & ~terminal,
+    }
+
+
+def _is(life: Integers, *types: str) -> Flags:
+    return np.isin(life, [STATE_TYPES.index(one) for one in types])
+
+
+def _attempts(first: Flags, life: Integers, terminal: Flags, retrying: Flags) -> Integers:
+    """Give the number of the attempt that each row belongs to, from 1 for each run."""
+    running, waiting = _is(life, "RUNNING"), _is(life, "SCHEDULED", "PENDING")
+    after_running, after_end = _after(running), _after(terminal)
+    begins = (waiting & (after_running | after_end)) | (running & (after_end | (retrying & after_running)))
+    total: Integers = np.cumsum(begins, dtype=np.int64)
+    # What begins at the first row of a run is taken off again, and with it what the run before left behind.
+    before: Integers = np.maximum.accumulate(np.where(first, total, 0))
+    return total - before + 1
+
+
+def _after(flags: Flags) -> Flags:
+    """Tell of each row whether the row before it has the flag."""
+    return np.append([False], flags[:-1])[: len(flags)]

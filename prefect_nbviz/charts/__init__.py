@@ -1,0 +1,1 @@
+"""Figures of runs and of their states. Pure functions from frames to plotly figures."""

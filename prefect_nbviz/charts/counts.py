@@ -1,0 +1,176 @@
+"""Counts: how many runs are in which state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from prefect_nbviz import frames
+from prefect_nbviz.charts.style import figure, fill, in_order_of_life, note, palette, state_keys, state_labels
+from prefect_nbviz.charts.words import NONE, coverage, message_lines, safe, unique_labels
+from prefect_nbviz.errors import QueryError, did_you_mean
+from prefect_nbviz.states import Theme, state_style
+
+MAX_VALUES_DRAWN = 30
+"""As many values of a column get a bar, the largest ones."""
+
+_ROW = 24
+_FEW = 8
+_HOVER = "%{hovertext}<extra></extra>"
+_NAMED = {"state_type": "state type", "state_name": "state"}
+
+
+def plot_state_counts(runs: pd.DataFrame, *, by: str = "state_type", theme: Theme = "light") -> go.Figure:
+    """Draw how many runs are in each state, of all or of each value of a column.
+
+    Parameters
+    ----------
+    runs
+        Flow runs or task runs with at least `state_type`, and `state_name` if they are to be
+        told apart by it.
+    by
+        `"state_type"` or `"state_name"`: one bar for each state, in the order of a run's life.
+        Any other column: one bar for each of its values, stacked by state, the largest first,
+        no more than `MAX_VALUES_DRAWN`. A run counts once under each of its `tags`.
+    theme
+        The background that it will be seen on, `"light"` or `"dark"`.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Its subtitle says how many of how many runs are drawn. `customdata` of a bar holds its
+        state type and state name, and after them its value when `by` is another column.
+
+    Raises
+    ------
+    FrameError
+        `runs` has no `state_type`.
+    QueryError
+        `runs` has no column `by`, or there is no such theme.
+
+    See Also
+    --------
+    https://docs.prefect.io/v3/concepts/states
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({"state_type": ["FAILED", "COMPLETED", "COMPLETED"]})
+    >>> [int(count) for count in plot_state_counts(runs).data[0].y]
+    [2, 1]
+    """
+    frames.require(runs, ["state_type"], made_by="read_flow_runs() or read_task_runs()")
+    if by not in runs.columns:
+        known = [str(column) for column in runs.columns]
+        raise QueryError(f"by cannot be {by!r}.{did_you_mean(str(by), known)} The columns are: {', '.join(known)}.")
+    if runs.empty:
+        empty = figure("States", coverage(0, runs, held=0), theme=theme, plot=160)
+        return note(empty, "No runs to count", theme=theme)
+    return _by_state(runs, by, theme) if by in _NAMED else _by_value(runs, by, theme)
+
+
+def _by_state(runs: pd.DataFrame, by: str, theme: Theme) -> go.Figure:
+    counts = state_keys(runs, by_name=by == "state_name").value_counts()
+    keys = in_order_of_life(counts.index)
+    labels = [*state_labels(keys).values()]
+    numbers = [int(counts[key]) for key in keys]
+    fig = figure("Runs by " + _NAMED[by], coverage(len(runs), runs, held=len(runs)), theme=theme, plot=260)
+    fig.add_bar(
+        x=labels,
+        y=numbers,
+        marker=_fills(keys, theme),
+        customdata=keys,
+        text=[f"{number:,}" for number in numbers],
+        textposition="outside",
+        cliponaxis=False,
+        hovertext=[f"{label}: {number:,}" for label, number in zip(labels, numbers, strict=True)],
+        hovertemplate=_HOVER,
+    )
+    fig.update_xaxes(type="category", categoryorder="array", categoryarray=labels, showgrid=False)
+    return fig.update_yaxes(_scale(max(numbers)), rangemode="tozero")
+
+
+def _scale(most: int) -> dict[str, Any]:
+    """Give an axis of whole numbers; left alone, plotly marks halves of a few runs."""
+    return {"title": "runs", "tickformat": ",d"} | ({"dtick": 1} if most <= _FEW else {})
+
+
+def _fills(keys: list[tuple[str, str]], theme: Theme) -> dict[str, Any]:
+    """Join the markers of single bars into the marker of a trace that holds them all."""
+    single = [fill(state_style(*key, theme=theme), theme) for key in keys]
+    colors = [one["color"] for one in single]
+    pattern = {name: [one["pattern"][name] for one in single] for name in single[0]["pattern"]}
+    pattern["fillmode"] = single[0]["pattern"]["fillmode"]
+    return {"color": colors, "line": {"color": colors, "width": 1}, "pattern": pattern}
+
+
+def _by_value(runs: pd.DataFrame, by: str, theme: Theme) -> go.Figure:
+    counted = _counted(runs, by)
+    totals = counted["value"].value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable")
+    shown = totals.index[:MAX_VALUES_DRAWN]
+    drawn = counted[counted["value"].isin(shown)]
+    groups: dict[Any, pd.DataFrame] = dict([*drawn.groupby("state")])
+    keys = in_order_of_life(groups)
+    legend = state_labels(keys)
+    title = f"Runs by {safe(by.replace('_', ' '))}"
+    subtitle = _subtitle(runs, counted, shown, by)
+    fig = figure(title, subtitle, theme=theme, plot=max(_ROW * len(shown), 60), legend=legend.values())
+    labels = unique_labels(shown, [str(place) for place in range(len(shown))])
+    for key in keys:
+        counts = groups[key]["value"].value_counts().reindex(shown, fill_value=0)
+        fig.add_trace(_stack(counts, key, labels, legend[key], theme))
+    fig.add_trace(_totals(totals.loc[shown], labels, theme))
+    fig.update_layout(barmode="stack", bargap=0.25)
+    fig.update_xaxes(_scale(int(totals.iloc[0])), range=[0, totals.iloc[0] * 1.08])
+    rows = {"type": "category", "categoryorder": "array", "categoryarray": labels, "showgrid": False}
+    return fig.update_yaxes(rows, range=[len(labels) - 0.5, -0.5])
+
+
+def _counted(runs: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Give one row for each run and value: its place in the frame, the value as text, the state."""
+    values = runs[by].astype("object").reset_index(drop=True).explode()
+    texts = values.map(lambda value: str(value) or '""').where(values.notna(), NONE)
+    rows = pd.DataFrame({"row": texts.index, "value": texts.to_numpy()}).drop_duplicates()
+    keys = state_keys(runs, by_name="state_name" in runs.columns).to_numpy()
+    return rows.assign(state=keys[rows["row"]])
+
+
+def _subtitle(runs: pd.DataFrame, counted: pd.DataFrame, shown: pd.Index, by: str) -> str:
+    drawn = counted[counted["value"].isin(shown)]["row"].nunique()
+    left_out = counted[~counted["value"].isin(shown)]
+    parts = [coverage(drawn, runs, held=len(runs))]
+    if len(left_out):
+        values, held = left_out["value"].nunique(), left_out["row"].nunique()
+        parts.append(f"{values:,} more values are not drawn, they hold {held:,} runs")
+    if by == "tags":
+        parts.append("a run counts once under each of its tags")
+    return "; ".join(parts)
+
+
+def _stack(counts: pd.Series, key: tuple[str, str], labels: list[str], name: str, theme: Theme) -> go.Bar:
+    return go.Bar(
+        orientation="h",
+        y=labels,
+        x=counts.to_numpy(),
+        name=name,
+        marker=fill(state_style(*key, theme=theme), theme) | {"line": {"width": 0}},
+        customdata=[[*key, value] for value in counts.index],
+        hovertext=[f"<b>{message_lines(value)}</b><br>{name}: {count:,}" for value, count in counts.items()],
+        hovertemplate=_HOVER,
+    )
+
+
+def _totals(totals: pd.Series, labels: list[str], theme: Theme) -> go.Scatter:
+    return go.Scatter(
+        x=totals.to_numpy(dtype=np.int64),
+        y=labels,
+        mode="text",
+        text=[f" {total:,}" for total in totals],
+        textposition="middle right",
+        textfont={"color": palette(theme).quiet},
+        showlegend=False,
+        hoverinfo="skip",
+        cliponaxis=False,
+    )
