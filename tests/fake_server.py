@@ -41,6 +41,7 @@ class FakeServer(httpx.AsyncBaseTransport):
         self.rows = rows
         self.page_limit = page_limit
         self.requests: list[tuple[str, str, dict[str, Any]]] = []
+        self.refuses = "nothing"
         self.before_answer: Callable[[int], httpx.Response | None] = lambda _: None
         self._random = random.Random(seed)
 
@@ -55,6 +56,8 @@ class FakeServer(httpx.AsyncBaseTransport):
         return answer or self._answer(request.url.path, body)
 
     def _answer(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        if path.endswith(self.refuses):
+            return httpx.Response(500, json={})
         if "csrf" in path:
             return httpx.Response(422, json={"detail": "CSRF protection is disabled."})
         if path.endswith("/task_runs/count"):

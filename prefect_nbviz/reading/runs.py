@@ -185,6 +185,7 @@ class _Reader:
         self._as_of = datetime.now(UTC)
         self._rows: dict[str, Row] = {}
         self._reasons: list[str] = []
+        self._broke_off = False
 
     async def plan(self) -> Plan:
         """Plan the query, once its parents are known."""
@@ -200,9 +201,11 @@ class _Reader:
         rows = rows[:limit]
         if not is_cut:
             matched = len(rows)
-        elif not self._reasons:
-            self._reasons.append(self._left_out(len(rows), matched))
-        frame = await self._frame(rows)
+        else:
+            matched = None if matched is None else max(matched, len(self._rows))
+            if not self._broke_off:
+                self._reasons.append(self._left_out(len(rows), matched))
+        frame = await self._named_frame(rows)
         frame.attrs[frames.ATTRS] = {
             "kind": self._query.kind,
             "query": self._query.criteria(),
@@ -214,8 +217,13 @@ class _Reader:
             "reason": " ".join(self._reasons) or None,
             "done_here": plan.done_here(),
         }
-        unknown = await unknown_names(self._server, self.pages, self._query, frame)
-        return _Answer(frame, " ".join(self._reasons) or None, unknown)
+        return _Answer(frame, " ".join(self._reasons) or None, await self._unknown_names(frame))
+
+    async def _unknown_names(self, frame: pd.DataFrame) -> Sequence[str]:
+        try:
+            return [] if self._broke_off else await unknown_names(self._server, self.pages, self._query, frame)
+        except ServerError:  # it is only a hint: what was read is not lost for want of it
+            return []
 
     async def _read_parts(self, plan: Plan) -> bool:
         """Read as much of each part as the limit asks for; say whether nothing is left."""
@@ -232,6 +240,7 @@ class _Reader:
             if not self._rows:
                 raise
             self._reasons.append(f"The read broke off after {len(self._rows):,} rows, which are kept. {error}")
+            self._broke_off = True
             return False
         return is_whole
 
@@ -272,6 +281,19 @@ class _Reader:
         if answer.missing:
             self._reasons.append(f"Of their flow runs: {answer.missing}")
         return tuple(answer.frame["flow_run_id"])
+
+    async def _named_frame(self, rows: Sequence[Row]) -> pd.DataFrame:
+        """Make the frame, with names behind ids; rows that were read are not lost for want of them."""
+        try:
+            return await self._frame(rows)
+        except ServerError as error:
+            self._reasons.append(f"The names of flows, deployments and flow runs are missing. {error}")
+            self._broke_off = True
+            return (
+                flow_run_frame(rows, flows={}, deployments={}, as_of=self._as_of)
+                if self._query.kind == "flow_run"
+                else task_run_frame(rows, flow_runs={}, flows={})
+            )
 
     async def _frame(self, rows: Sequence[Row]) -> pd.DataFrame:
         if self._query.kind == "flow_run":

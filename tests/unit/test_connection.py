@@ -98,6 +98,16 @@ def test_what_was_read_before_a_failure_is_kept(thousand: FakeServer) -> None:
     assert "broke off" in attrs["reason"]
 
 
+def test_rows_are_kept_where_their_names_cannot_be_read() -> None:
+    parent = "00000000-0000-4000-8000-00000000000a"
+    server = FakeServer([task_run(n, flow_run_id=parent) for n in range(3)])
+    server.refuses = "/flow_runs/filter"
+    with pytest.warns(IncompleteWarning, match=r"^The names of flows, deployments and flow runs are missing\. .*500"):
+        frame = read_task_runs(connection=server.connection, progress=False)
+    assert len(frame) == 3
+    assert frame["flow_run_name"].isna().all()
+
+
 def test_histories_read_before_a_failure_are_kept() -> None:
     runs = [task_run(n) for n in range(50)]
     server = FakeServer(runs)
