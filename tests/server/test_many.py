@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
 from sql_reference import matching_ids
 
-from prefect_nbviz import Connection, read_states, read_task_runs, state_intervals
+from prefect_nbviz import (
+    Connection,
+    TaskRunQuery,
+    read_state_type_counts,
+    read_states,
+    read_task_runs,
+    state_intervals,
+)
 from prefect_nbviz.demo.server import PrivateServer
 from prefect_nbviz.errors import IncompleteWarning
 
@@ -35,9 +43,20 @@ many()
 def server() -> Iterator[PrivateServer]:
     with PrivateServer() as server:
         child = server.run("-c", FLOW, log=server.home / "many.log")
-        child.wait(240)
+        _until(lambda: child.exit_code is not None)
         assert child.exit_code == 0, child.last_words()
+        finished = TaskRunQuery(state_type="COMPLETED")  # the server records task runs in the background
+        connection = Connection(server.api_url)
+        _until(lambda: read_state_type_counts(finished, connection=connection)["COMPLETED"] == TASKS)
         yield server
+
+
+def _until(done: Callable[[], bool]) -> None:
+    for _ in range(480):
+        if done():
+            return
+        time.sleep(0.5)
+    raise AssertionError("it takes too long")
 
 
 def test_a_thousand_task_runs_make_one_frame(server: PrivateServer) -> None:
