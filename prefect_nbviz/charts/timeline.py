@@ -30,6 +30,7 @@ _OPEN = "still open"
 _FLAT = 6  # pixels of a run below which an outline would be all that is seen
 _OPEN_OPACITY = 0.55
 _MILLI = 1_000
+_MOST_OPEN = 2
 _LEAST_MARGIN = timedelta(milliseconds=500)
 _HOVER = "%{hovertext}<extra></extra>"
 _SYMBOLS = {
@@ -57,6 +58,8 @@ def plot_state_timeline(intervals: pd.DataFrame, *, tz: str = "UTC", theme: Them
     """Draw which run was in which state when: one row for each run, one bar for each stay.
 
     Waits are hatched, ends are markers, stays that are still open are paler and end in an arrow.
+    Where stays that are open would squash what happened, the view ends after the last change, and
+    the axis says so; a double click shows all.
     Runs stand in the order of their first state, the first on top; of more than
     `MAX_RUNS_DRAWN` the newest are drawn.
 
@@ -148,15 +151,22 @@ class _Axis:
     last: datetime
     """End of the last stay, with the time zone."""
 
+    settled: datetime
+    """The last change of a state: after it come only stays that are still open."""
+
     steady: bool
     """Whether the zone has one offset throughout."""
 
     @classmethod
     def over(cls, stays: pd.DataFrame, zone: ZoneInfo) -> Self:
         times = pd.concat([stays["start_time"], stays["end_time"]]).dt.tz_convert(zone)
+        settled = max(stays["start_time"].max(), stays.loc[~stays["is_open"].astype(bool), "end_time"].max())
         offsets = times.dt.tz_localize(None) - times.dt.tz_convert(None)
         steady = bool(offsets.min() == offsets.max())
-        return cls(zone, times.min().to_pydatetime(), times.max().to_pydatetime(), steady)
+        first, last, change = (
+            pd.Timestamp(time).tz_convert(zone).to_pydatetime() for time in (times.min(), times.max(), settled)
+        )
+        return cls(zone, first, last, change, steady)
 
     @property
     def offset(self) -> timedelta:
@@ -168,13 +178,26 @@ class _Axis:
         texts: npt.NDArray[np.str_] = np.datetime_as_string(naive.to_numpy(dtype="datetime64[us]"), unit="us")
         return texts
 
+    @property
+    def end(self) -> datetime:
+        """Where the first view ends: stays that are open for long would squash all that happened."""
+        happened = self.settled - self.first
+        is_squashed = happened and self.last - self.settled > _MOST_OPEN * happened
+        return self.settled + happened * 0.1 if is_squashed else self.last
+
     def layout(self) -> dict[str, Any]:
-        margin = (self.last - self.first) * 0.02 or _LEAST_MARGIN
-        ends = pd.Series([self.first - margin, self.last + margin]).dt.tz_convert("UTC")
+        margin = (self.end - self.first) * 0.02 or _LEAST_MARGIN
+        ends = pd.Series([self.first - margin, self.end + margin]).dt.tz_convert("UTC")
         name = safe(str(self.zone))
         sign = f"{self.last:%z}"
         title = name if self.steady else f"{name}, UTC{sign[:3]}:{sign[3:5]} throughout"
-        return {"type": "date", "title": f"time ({title})", "range": [*self.wall(ends)], "tickformatstops": _TICKS}
+        tail = "" if self.end == self.last else f"; what is still open goes on to {self.last:%Y-%m-%d %H:%M:%S}"
+        return {
+            "type": "date",
+            "title": f"time ({title}){tail}",
+            "range": [*self.wall(ends)],
+            "tickformatstops": _TICKS,
+        }
 
 
 def _newest(intervals: pd.DataFrame) -> tuple[pd.DataFrame, int]:

@@ -116,6 +116,16 @@ def test_open_stays_are_paler_and_end_in_an_arrow() -> None:
     assert "still open" not in running.hovertext[1]
 
 
+def test_what_is_open_for_long_does_not_squash_what_happened() -> None:
+    happened = (("Running", 2), ("Completed", 0))
+    short = plot_state_timeline(spans(("a", happened), ("b", (("NotReady", 3),))))
+    long = plot_state_timeline(spans(("a", happened), ("b", (("NotReady", 3_600),))))
+    assert short.layout.xaxis.range[1] > "2026-03-01T06:00:04"
+    assert short.layout.xaxis.title.text == "time (UTC)"
+    assert "2026-03-01T06:00:02" < long.layout.xaxis.range[1] < "2026-03-01T06:00:03"
+    assert long.layout.xaxis.title.text == "time (UTC); what is still open goes on to 2026-03-01 07:00:01"
+
+
 def test_rows_are_in_order_of_first_start_from_the_top() -> None:
     intervals = spans(*((name, (("Completed", 0),)) for name in "zya")).iloc[::-1]
     fig = plot_state_timeline(intervals)
