@@ -1,0 +1,180 @@
+"""IPython magics: `%prefect_runs` reads runs, `%prefect_explore` opens the explorer."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_magic, magics_class
+
+from prefect_nbviz.errors import PrefectNbvizError, QueryError, did_you_mean
+from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
+from prefect_nbviz.reading import read_flow_runs, read_task_runs
+from prefect_nbviz.states import STATE_TYPES
+
+_KINDS: Mapping[str, type[FlowRunQuery | TaskRunQuery]] = {"task": TaskRunQuery, "flow": FlowRunQuery}
+_SINGLE = ("name_like", "since", "until", "time_field", "sort", "limit")
+
+
+def load_ipython_extension(ipython: InteractiveShell) -> None:
+    """Add the magics: `%load_ext prefect_nbviz` calls this.
+
+    See Also
+    --------
+    https://ipython.readthedocs.io/en/stable/config/extensions/
+    """
+    ipython.register_magics(PrefectMagics)
+
+
+@magics_class
+class PrefectMagics(Magics):
+    """The line magics `%prefect_runs` and `%prefect_explore`."""
+
+    @line_magic
+    def prefect_runs(self, line: str) -> pd.DataFrame:
+        """Read runs into a DataFrame: `%prefect_runs [task|flow] [--criterion value …]`.
+
+        Task runs unless told `flow`. Criteria combine with *and*, several values of one with *or*
+        (except in `--tags-all` and `--tags-none`); repeat an option or list values after it, and
+        quote a value that holds a space. `$name` and `{expression}` stand for values from Python.
+
+            --state FAILED TimedOut    state types or names
+            --state-type FAILED        state types only
+            --state-name TimedOut      state names only, exact
+            --tags-any prod etl        one or more of these tags
+            --tags-all prod etl        all of these tags
+            --tags-none dev            none of these tags
+            --name transform-0         exact names
+            --name-like transform      text that the name contains
+            --flow daily_ingest        names of flows
+            --deployment flow/nightly  names of deployments, with or without their flow
+            --ids ID ID                ids of the runs
+            --flow-runs ID ID          task runs: ids of their flow runs, or the name of a variable that holds
+                                       them, a frame of them or a FlowRunQuery
+            --since 1d  --until 1h     back from now (m, h, d, w), or ISO time with an offset
+            --time-field end_time      what since and until are about
+            --sort NAME_ASC            order
+            --limit 50                 at most as many, or none for all; 1,000 unless told
+
+        Examples
+        --------
+            %prefect_runs --state failed --since 1d
+            failed = %prefect_runs task --tags-any prod etl --state FAILED CRASHED --limit none
+        """
+        query = self._query(line)
+        try:
+            return read_flow_runs(query) if isinstance(query, FlowRunQuery) else read_task_runs(query)
+        except PrefectNbvizError as error:
+            raise UsageError(str(error)) from error
+
+    @line_magic
+    def prefect_explore(self, line: str) -> Any:
+        """Open the explorer: `%prefect_explore [task|flow] [--criterion value …]`.
+
+        Its controls begin with these criteria, which are those of `%prefect_runs` (see
+        `%prefect_runs?`); without any, with the task runs of the last 24 hours.
+
+        Examples
+        --------
+            %prefect_explore --state failed --since 7d
+        """
+        from prefect_nbviz.widgets.explorer import explore  # noqa: PLC0415 - plotly and the widgets take seconds
+
+        return explore(self._query(line) if line.strip() else None)
+
+    def _query(self, line: str) -> FlowRunQuery | TaskRunQuery:
+        try:
+            return parse(line, names=self.shell.user_ns if self.shell else {})
+        except QueryError as error:
+            raise UsageError(str(error)) from error
+
+
+def parse(line: str, *, names: Mapping[str, Any]) -> FlowRunQuery | TaskRunQuery:
+    """Give the query that the text after a magic says.
+
+    Parameters
+    ----------
+    line
+        The text: perhaps `task` or `flow`, then options, which are the fields of the query with
+        dashes; and `--state`, which takes state types and state names.
+    names
+        Variables that `--flow-runs` may name.
+
+    Raises
+    ------
+    QueryError
+        An option that does not exist, or a value that cannot be.
+
+    Examples
+    --------
+    >>> parse("flow --state failed TimedOut --tags-any prod --limit none", names={})
+    FlowRunQuery(tags_any=['prod'], state_type=['FAILED'], state_name=['TimedOut'], limit=None)
+    """
+    kind, options = _split(line)
+    criteria: dict[str, list[str]] = {}
+    for option, values in options:
+        if option == "--state":
+            for value in values:
+                word = "state_type" if value.upper() in STATE_TYPES else "state_name"
+                criteria.setdefault(word, []).append(value)
+        else:
+            criteria.setdefault(_word(kind, option), []).extend(values)
+    return _KINDS[kind](**{word: _value(word, values, names) for word, values in criteria.items()})
+
+
+def _split(line: str) -> tuple[str, list[tuple[str, list[str]]]]:
+    """Give the kind, and each option with the values that follow it."""
+    try:
+        tokens = shlex.split(line)
+    except ValueError as error:
+        raise QueryError(f"A quotation mark is open in: {line}") from error
+    kind = tokens.pop(0) if tokens and not tokens[0].startswith("--") else "task"
+    if kind not in _KINDS:
+        raise QueryError(f"The first word is task or flow, not {kind!r}.{did_you_mean(kind, _KINDS)}")
+    options: list[tuple[str, list[str]]] = []
+    for token in tokens:
+        if token.startswith("--"):
+            option, has_value, value = token.partition("=")
+            options.append((option, [value] if has_value else []))
+        elif options:
+            options[-1][1].append(token)
+        else:
+            raise QueryError(f"{token!r} stands before any option: write --name {token} for a name.")
+    for option, values in options:
+        if not values:
+            raise QueryError(f"{option} needs a value, as in {option} {'1d' if option == '--since' else 'VALUE'}.")
+    return kind, options
+
+
+def _word(kind: str, option: str) -> str:
+    words = [field.name for field in dataclasses.fields(_KINDS[kind])]
+    word = option.removeprefix("--").replace("-", "_")
+    if word not in words:
+        known = [f"--{one.replace('_', '-')}" for one in ("state", *words)]
+        raise QueryError(f"There is no option {option!r}.{did_you_mean(option, known)} There are: {', '.join(known)}.")
+    return word
+
+
+def _value(word: str, values: list[str], names: Mapping[str, Any]) -> Any:
+    if word == "flow_runs" and len(values) == 1 and values[0] in names:
+        return names[values[0]]
+    if word not in _SINGLE:
+        return values
+    if len(values) > 1:
+        option = f"--{word.replace('_', '-')}"
+        raise QueryError(f"{option} takes one value, not {len(values)}: put quotes around a value that holds spaces.")
+    return _limit(values[0]) if word == "limit" else values[0]
+
+
+def _limit(text: str) -> int | None:
+    if text.casefold() in {"none", "all"}:
+        return None
+    try:
+        return int(text.replace(",", "").replace("_", ""))
+    except ValueError:
+        raise QueryError(f"--limit takes a number, or none for all that match; not {text!r}.") from None

@@ -1,0 +1,53 @@
+"""The page that the widgets are shown on: its theme, and what all widgets there share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import anywidget
+import traitlets
+from plotly.offline import get_plotlyjs
+
+from prefect_nbviz.states import STATE_TYPES, Theme, state_style
+
+STATIC = Path(__file__).parent / "static"
+"""The scripts and the style sheet that run in the browser."""
+
+_IS_DARK = '[data-jp-theme-light="false"] .nbviz, .nbviz.nbviz-dark'
+
+
+def style_sheet() -> str:
+    """Give the style sheet of all widgets, with the colours of states on both backgrounds.
+
+    Examples
+    --------
+    >>> "--nbviz-failed: #de0529;" in style_sheet()
+    True
+    """
+    rules = (STATIC / "explorer.css").read_text(encoding="utf-8")
+    dots = (
+        f".nbviz .nbviz-is-{kind.lower()} {{ --nbviz-state: var(--nbviz-{kind.lower()}); }}" for kind in STATE_TYPES
+    )
+    return "\n".join([rules, f".nbviz {{ {_colors('light')} }}", f"{_IS_DARK} {{ {_colors('dark')} }}", *dots])
+
+
+def _colors(theme: Theme) -> str:
+    return " ".join(f"--nbviz-{kind.lower()}: {state_style(kind, theme=theme).color};" for kind in STATE_TYPES)
+
+
+class Page(anywidget.AnyWidget):
+    """An unseen widget that tells the page's theme and carries what is needed there once."""
+
+    _esm = STATIC / "page.js"
+    _css = style_sheet()
+
+    theme = traitlets.Enum([*get_args(Theme)], "light").tag(sync=True)
+    """The background of the page: JupyterLab's theme, or what the browser prefers."""
+
+    plotly = traitlets.Bytes().tag(sync=True)
+    """The source of plotly.js, so that charts need no network."""
+
+    @traitlets.default("plotly")
+    def _source(self) -> bytes:
+        return str(get_plotlyjs()).encode()

@@ -1,0 +1,29 @@
+// Tells Python whether the page is dark, and keeps telling it.
+const isDark = () => {
+  const lab = document.body.dataset.jpThemeLight;
+  if (lab !== undefined) return lab === "false";
+  const code = document.body.dataset.vscodeThemeKind;
+  if (code !== undefined) return code.includes("dark");
+  return window.matchMedia("(prefers-color-scheme: dark)").matches;
+};
+
+function render({ model }) {
+  const tell = () => {
+    model.set("theme", isDark() ? "dark" : "light");
+    model.save_changes();
+  };
+  const observer = new MutationObserver(tell);
+  observer.observe(document.body, {
+    attributes: true,
+    attributeFilter: ["data-jp-theme-light", "data-vscode-theme-kind"],
+  });
+  const media = window.matchMedia("(prefers-color-scheme: dark)");
+  media.addEventListener("change", tell);
+  tell();
+  return () => {
+    observer.disconnect();
+    media.removeEventListener("change", tell);
+  };
+}
+
+export default { render };

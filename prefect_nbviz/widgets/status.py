@@ -1,0 +1,168 @@
+"""What the explorer says about itself: what is loaded, what is wrong, how far a read has got."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import ipywidgets as ipw
+import pandas as pd
+
+from prefect_nbviz import frames
+from prefect_nbviz.query import RunKind, RunQuery
+from prefect_nbviz.widgets.window import span_text
+
+Tone = Literal["good", "quiet", "warn", "error"]
+Line = tuple[Tone, str]
+"""One sentence and how it is meant."""
+
+NOUNS: Mapping[RunKind, str] = {"task_run": "task runs", "flow_run": "flow runs"}
+"""What the runs of a kind are called."""
+
+Counts = Mapping[str, int | None]
+
+_SAID_ELSEWHERE = ("since", "until", "sort", "limit", "time_field", "state_type")
+_MANY = 5
+_TIME_FIELDS = {"end_time": "by end", "expected_start_time": "by expected start"}
+
+
+class StatusLine(ipw.HTML):
+    """Sentences, each in the colour of what it means.
+
+    Examples
+    --------
+    >>> status = StatusLine()
+    >>> status.show([("error", "Nothing answers at http://127.0.0.1:1/api.")])
+    >>> "nbviz-error" in status.value
+    True
+    """
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Show these sentences instead of those before."""
+        shown = "".join(f'<div class="nbviz-line nbviz-{tone}">{html.escape(text)}</div>' for tone, text in lines)
+        self.value = f'<div role="status" aria-live="polite">{shown}</div>'
+        self.layout.display = None if lines else "none"
+
+
+class ProgressLine(ipw.HBox):
+    """How far a read has got, in words and as a bar."""
+
+    def __init__(self) -> None:
+        self.label = ipw.Label()
+        self.bar = ipw.IntProgress(max=1)
+        super().__init__([self.label, self.bar])
+        self.add_class("nbviz-progress")
+        self.hide()
+
+    def say(self, what: str, done: int = 0, total: int | None = None) -> None:
+        """Show what is done: `done` of `total`, or of a number not known."""
+        numbers = "" if not done and total is None else f" {done:,}" if total is None else f" {done:,} of {total:,}"
+        self.label.value = f"{what}…{numbers}"
+        self.bar.max = total or 1
+        self.bar.value = done if total else 0
+        self.layout.display = None
+
+    def hide(self) -> None:
+        """Show nothing: the work is done."""
+        self.layout.display = "none"
+
+
+def invitation(query: RunQuery) -> str:
+    """Say what the button would do.
+
+    Examples
+    --------
+    >>> from prefect_nbviz.query import FlowRunQuery
+    >>> invitation(FlowRunQuery(since="1d", state_type="FAILED"))
+    'Press Load to read flow runs: FAILED · last 24 h'
+    >>> invitation(FlowRunQuery(since="1d"))
+    'Press Load to read flow runs of the last 24 h'
+    """
+    noun, words = NOUNS[query.kind], criteria_text(query)
+    if words.startswith("last "):
+        return f"Press Load to read {noun} of the {words}"
+    return f"Press Load to read {noun}: {words}"
+
+
+def criteria_text(query: RunQuery) -> str:
+    """Say the criteria of a query but for its order and limit.
+
+    Examples
+    --------
+    >>> from prefect_nbviz.query import FlowRunQuery
+    >>> criteria_text(FlowRunQuery(tags_any=["prod", "etl"], state_type="FAILED", since="7d"))
+    'FAILED · tags any: prod, etl · last 7 days'
+    """
+    return " · ".join(_criteria_texts(query))
+
+
+def _criteria_texts(query: RunQuery) -> Iterator[str]:
+    if query.state_type:
+        yield ", ".join(query.state_type)
+    for word, value in query.criteria().items():
+        if word not in _SAID_ELSEWHERE:
+            yield f"{word.replace('_', ' ')}: {_value_text(value)}"
+    ends: Any = (query.since, query.until)
+    by = _TIME_FIELDS.get(query.time_field, "")
+    yield span_text(ends) + (f" {by}" if by and any(ends) else "")
+
+
+def _value_text(value: Any) -> str:
+    match value:
+        case str():
+            return value
+        case dict():
+            return " and ".join(f"{word.replace('_', ' ')} {_value_text(one)}" for word, one in value.items()) or "all"
+        case list() if len(value) > _MANY:
+            return f"{len(value):,} values"
+        case list():
+            return ", ".join(map(str, value)) or "none"
+        case _:
+            return str(value)
+
+
+def summary(runs: pd.DataFrame, query: RunQuery, counts: Counts) -> Line:
+    """Say what a frame of runs holds, of how much, and whether that is all.
+
+    Parameters
+    ----------
+    runs
+        What was read.
+    query
+        What was asked.
+    counts
+        How many runs are in each state type, of those that match but for their state type.
+    """
+    attrs, noun = runs.attrs[frames.ATTRS], NOUNS[query.kind]
+    as_of = f"as of {datetime.fromisoformat(attrs['as_of']):%H:%M:%S} UTC"
+    tail = [criteria_text(query), as_of, "not complete" if attrs["truncated"] else "complete"]
+    head = _how_many(len(runs), attrs, noun, query, counts)
+    tone: Tone = "warn" if attrs["truncated"] else "good" if len(runs) else "quiet"
+    return tone, f"{head}{' ' if head.endswith('.') else ' · '}{' · '.join(tail)}"
+
+
+def _how_many(read: int, attrs: Mapping[str, Any], noun: str, query: RunQuery, counts: Counts) -> str:
+    if attrs["truncated"]:
+        matched = attrs["matched"]
+        return f"Showing the first {read:,} of {f'{matched:,}' if matched is not None else 'more'} {noun}"
+    total = all_states(counts) if query.state_type else None
+    if not read:
+        others = f" {total:,} match in other states." if total else ""
+        return f"No {noun} match.{others}"
+    noun = noun.removesuffix("s") if (total or read) == 1 else noun
+    return f"{read:,} {noun}" if total is None else f"{read:,} of {total:,} {noun}"
+
+
+def all_states(counts: Counts) -> int | None:
+    """Give how many runs are in any state; None where that is not known.
+
+    Examples
+    --------
+    >>> all_states({"FAILED": 2, "COMPLETED": 5}), all_states({"FAILED": None}), all_states({})
+    (7, None, None)
+    """
+    numbers: Iterable[int | None] = counts.values()
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known and len(known) == len(counts) else None

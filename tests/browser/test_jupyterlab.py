@@ -1,0 +1,235 @@
+"""The explorer in JupyterLab, in a real browser, as a person uses it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from prefect_nbviz.demo.lab import NOTEBOOK, PrivateLab
+from prefect_nbviz.demo.samples import HOSTILE_NAME
+from prefect_nbviz.demo.server import PrivateServer
+
+pytestmark = [pytest.mark.browser, pytest.mark.server]
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 120_000
+"""Milliseconds that a kernel's start and a load may take together."""
+
+COMPLETE = re.compile(r"^\d+ task runs · last 24 h · .* · complete$")
+
+COUNTS = "How many runs are in which state"
+TIMELINE = "Which run was in which state when"
+
+CHECK = """\
+expected = nbv.read_task_runs(explorer.query, progress=False)
+columns = ["task_run_id", "name", "flow_name", "state_type", "state_name", "start_time", "duration", "tags"]
+is_same = explorer.frame[columns].equals(expected[columns])
+timeline_ids = sorted(explorer.intervals["run_id"].unique()) == sorted(expected["task_run_id"])
+print("VERDICT", explorer.query.state_type, len(expected), is_same, timeline_ids)
+"""
+"""The last cell: whether the frame is what a read of the query gives, in content and order."""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("There is no Chromium on the PATH.")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+
+
+@pytest.fixture(scope="module")
+def address(demo_server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("lab")
+    lab = PrivateLab(folder, demo_server.environment, port=None, browser=False)
+    _add_cell(folder / "notebooks" / NOTEBOOK, CHECK)
+    with lab:
+        yield lab.wait_until_it_answers()
+
+
+@pytest.fixture(scope="session")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = Path(os.environ.get("NBVIZ_SCREENSHOTS") or tmp_path_factory.mktemp("shots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def notebook(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+    """Open the notebook; at the end, nothing must have gone wrong or out in the page."""
+    faults: list[str] = []
+    hosts: set[str | None] = set()
+
+    def open_page(width: int = 1300) -> Page:
+        page = browser.new_page(viewport={"width": width, "height": 1100})
+        page.set_default_timeout(30_000)
+        page.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("pageerror", lambda error: faults.append(f"error: {error}"))
+        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+        page.on("request", lambda request: hosts.add(_host(request.url)))
+        page.goto(f"{address}&reset")
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+        expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=PATIENCE)
+        return page
+
+    yield open_page
+    for context in browser.contexts:
+        for page in context.pages:
+            assert page.locator('img[src="x"]').count() == 0, "a name became HTML"
+        context.close()
+    assert not faults
+    assert hosts <= {"127.0.0.1", "localhost", None}, "the page asked someone else"
+
+
+def test_a_person_finds_the_failed_runs(notebook: Callable[..., Page], shots: Path) -> None:
+    page = notebook()
+    explorer = _run_all(page)
+    expect(explorer.get_by_text(COMPLETE)).to_be_visible()
+    explorer.screenshot(path=shots / "loaded.png")
+
+    chip = explorer.get_by_role("button", name=re.compile(r"^Failed \d+$"))
+    failed = int((chip.inner_text()).split()[-1])
+    chip.click()
+    expect(chip).to_have_attribute("aria-pressed", "true")
+    expect(explorer.get_by_text("Filters changed: press Load")).to_be_visible()
+    explorer.screenshot(path=shots / "changed.png")
+    _load(explorer)
+
+    expect(explorer.get_by_text(re.compile(rf"^{failed} of \d+ task runs · FAILED · last 24 h"))).to_be_visible()
+    assert failed > 1
+    assert _states_in_table(explorer, failed) == ["failed"] * failed
+    explorer.screenshot(path=shots / "table.png")
+    _tab(explorer, "Counts")
+    numbers = _chart(explorer, COUNTS).locator(".barlayer .bartext")
+    expect(numbers.first).to_be_visible()
+    assert sum(map(int, numbers.all_text_contents())) == failed
+    explorer.screenshot(path=shots / "counts.png")
+    _tab(explorer, "Timeline")
+    expect(_chart(explorer, TIMELINE).locator(".yaxislayer-above .ytick")).to_have_count(failed)
+    explorer.screenshot(path=shots / "timeline.png")
+
+    cell = page.locator(".jp-Notebook .jp-CodeCell").last
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    verdict = f"VERDICT ('FAILED',) {failed} True True"
+    expect(cell.locator(".jp-OutputArea-output")).to_contain_text(verdict, timeout=PATIENCE)
+
+
+def test_names_of_strangers_stay_text(notebook: Callable[..., Page], shots: Path) -> None:
+    page = notebook()
+    explorer = _run_all(page)
+    expect(explorer.get_by_text(COMPLETE)).to_be_visible()
+    explorer.get_by_label("Name contains").fill("<img")
+    _load(explorer)
+    expect(explorer.get_by_text("1 task run · ")).to_be_visible()
+    expect(explorer.locator("table.dataTable tbody")).to_contain_text(HOSTILE_NAME)
+    explorer.screenshot(path=shots / "stranger-table.png")
+    _tab(explorer, "Counts")
+    explorer.get_by_label("Count by").select_option("Flow run")
+    expect(_chart(explorer, COUNTS).locator(".barlayer .point").first).to_be_visible()
+    _tab(explorer, "Timeline")
+    expect(_chart(explorer, TIMELINE).locator(".yaxislayer-above .ytick")).to_have_text([HOSTILE_NAME])
+    _chart(explorer, TIMELINE).locator(".scatterlayer .point").first.hover(force=True)
+    expect(_chart(explorer, TIMELINE).locator(".hoverlayer")).to_contain_text(HOSTILE_NAME)
+    explorer.screenshot(path=shots / "stranger-timeline.png")
+
+
+def test_it_takes_the_theme_and_the_width_of_the_page(notebook: Callable[..., Page], shots: Path) -> None:
+    page = notebook(width=700)
+    explorer = _run_all(page)
+    expect(explorer.get_by_text(COMPLETE)).to_be_visible()
+    table = explorer.locator(".dt-layout-table .dt-layout-cell")
+    assert explorer.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
+    assert table.evaluate("element => getComputedStyle(element).overflowX") == "auto"
+    assert table.evaluate("element => element.scrollWidth > element.clientWidth"), "too narrow: it scrolls"
+    explorer.screenshot(path=shots / "narrow.png")
+    page.set_viewport_size({"width": 1300, "height": 1100})
+    _tab(explorer, "Counts")
+    title = _chart(explorer, COUNTS).locator(".gtitle").first
+    expect(title).to_have_css("fill", "rgb(31, 35, 40)")
+    _set_theme(page, "JupyterLab Dark")
+    expect(explorer).to_have_class(re.compile("nbviz-dark"))
+    expect(title).to_have_css("fill", "rgb(230, 237, 243)")
+    explorer.screenshot(path=shots / "dark-counts.png")
+    _tab(explorer, "Table")
+    explorer.screenshot(path=shots / "dark-table.png")
+    _set_theme(page, "JupyterLab Light")
+    _tab(explorer, "Counts")
+    expect(title).to_have_css("fill", "rgb(31, 35, 40)")
+
+
+def _add_cell(notebook: Path, source: str) -> None:
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    cell = {
+        "cell_type": "code",
+        "id": "check",
+        "metadata": {},
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+    }
+    content["cells"].append(cell)
+    notebook.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _host(url: str) -> str | None:
+    parts = urlsplit(url)
+    return None if parts.scheme in {"data", "blob"} else parts.hostname
+
+
+def _run_all(page: Page) -> Locator:
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+    explorer = page.locator(".nbviz").first
+    outputs = page.locator(".jp-Notebook .jp-CodeCell").last.locator(".jp-OutputArea-output")
+    expect(outputs).to_contain_text("VERDICT", timeout=PATIENCE)
+    expect(page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0)
+    explorer.scroll_into_view_if_needed()
+    return explorer
+
+
+def _load(explorer: Locator) -> None:
+    button = explorer.locator("button.mod-primary")
+    expect(button).to_contain_text("Load")
+    button.click()
+    expect(explorer.get_by_text("Filters changed: press Load")).to_have_count(0)
+    expect(explorer.locator(".nbviz-dim")).to_have_count(0, timeout=PATIENCE)
+    expect(button).to_be_enabled()
+
+
+def _tab(explorer: Locator, name: str) -> None:
+    explorer.get_by_role("tab", name=name, exact=True).click()
+
+
+def _chart(explorer: Locator, description: str) -> Locator:
+    return explorer.get_by_label(description, exact=True)
+
+
+def _states_in_table(explorer: Locator, rows: int) -> list[str]:
+    cells = explorer.locator("table.dataTable tbody .nbviz-state")
+    expect(cells).to_have_count(rows)
+    classes = [cell.get_attribute("class") or "" for cell in cells.all()]
+    return [one.rpartition("nbviz-is-")[2] for one in classes]
+
+
+def _set_theme(page: Page, theme: str) -> None:
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).hover()
+    page.get_by_text(theme, exact=True).first.click()

@@ -1,0 +1,164 @@
+"""The explorer against a real server: what it shows is what a read gives, and failures keep what was there."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import httpx
+import pandas as pd
+import pytest
+
+from prefect_nbviz.analysis.intervals import state_intervals
+from prefect_nbviz.demo.samples import HOSTILE_NAME
+from prefect_nbviz.demo.server import PrivateServer
+from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
+from prefect_nbviz.reading import Connection, read_flow_runs, read_state_type_counts, read_states, read_task_runs
+from prefect_nbviz.widgets.explorer import RunExplorer, explore
+
+pytestmark = pytest.mark.server
+
+ENDED = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
+"""Runs that do not change while a test looks twice."""
+
+
+class Cable(httpx.AsyncBaseTransport):
+    """The network, until it is cut."""
+
+    def __init__(self) -> None:
+        self.is_cut_from: str | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.is_cut_from is not None and request.url.path.startswith(self.is_cut_from):
+            raise httpx.ConnectError("cut", request=request)
+        async with httpx.AsyncHTTPTransport() as network:
+            response = await network.handle_async_request(request)
+            await response.aread()
+            return httpx.Response(
+                response.status_code, content=response.content, headers={"Content-Type": "application/json"}
+            )
+
+
+@pytest.fixture
+def connection(demo_server: PrivateServer) -> Connection:
+    return Connection(demo_server.api_url)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        TaskRunQuery(since="1d", state_type=["FAILED", "CRASHED"]),
+        TaskRunQuery(state_name="TimedOut", tags_any=["prod", "nightly"]),
+        TaskRunQuery(flow_runs=FlowRunQuery(tags_all="prod", state_type=ENDED), state_type=ENDED, limit=7),
+        FlowRunQuery(state_type=ENDED, sort="NAME_ASC"),
+    ],
+    ids=repr,
+)
+@pytest.mark.filterwarnings("ignore::prefect_nbviz.errors.IncompleteWarning")
+def test_it_shows_what_a_read_gives(query: Any, connection: Connection) -> None:
+    explorer = explore(query, connection=connection)
+    explorer.load_button.click()
+    assert not explorer._failure
+    read = read_flow_runs if isinstance(query, FlowRunQuery) else read_task_runs
+    expected = read(explorer.query, connection=connection)
+    assert len(expected)
+    pd.testing.assert_frame_equal(explorer.frame, expected)
+    states = read_states(expected, connection=connection)
+    pd.testing.assert_frame_equal(explorer.states, states)
+    pd.testing.assert_frame_equal(explorer.intervals, state_intervals(states))
+    counts = explorer.controls.fields["state_type"].widget.counts
+    assert {kind: counts[kind] for kind in ENDED} == {
+        kind: read_state_type_counts(query, connection=connection)[kind] for kind in ENDED
+    }
+
+
+def test_counts_are_those_of_the_whole_query(connection: Connection) -> None:
+    explorer = explore(state_type="FAILED", limit=1, connection=connection)
+    explorer.load()
+    counts = explorer.controls.fields["state_type"].widget.counts
+    assert len(explorer.frame) == 1
+    assert counts["FAILED"] == len(read_task_runs(state_type="FAILED", connection=connection))
+    assert counts["COMPLETED"] > counts["FAILED"] > 1
+    assert f"Showing the first 1 of {counts['FAILED']} task runs" in explorer.status.value
+    assert explorer.status.value.count("nbviz-warn") == 1, "the cut is said once"
+
+
+def test_a_name_nobody_has_is_a_note(connection: Connection, recwarn: pytest.WarningsRecorder) -> None:
+    explorer = explore(tags_any=["prod", "prood"], connection=connection)
+    explorer.load()
+    assert "prood" in explorer.status.value
+    assert "nbviz-warn" in explorer.status.value
+    assert not recwarn.list
+
+
+def test_changed_filters_dim_what_is_shown(connection: Connection) -> None:
+    explorer = explore(state_type="FAILED", connection=connection)
+    explorer.load()
+    assert "nbviz-dim" not in explorer.views._dom_classes
+    explorer.controls.fields["state_type"].widget.value = ["CRASHED"]
+    assert "Filters changed: press Load" in explorer.status.value
+    assert "nbviz-dim" in explorer.views._dom_classes
+    assert set(explorer.frame["state_type"]) == {"FAILED"}
+    explorer.load()
+    assert "Filters changed" not in explorer.status.value
+    assert "nbviz-dim" not in explorer.views._dom_classes
+    assert set(explorer.frame["state_type"]) == {"CRASHED"}
+
+
+def test_nothing_that_matches_is_said(connection: Connection) -> None:
+    explorer = explore(name=HOSTILE_NAME, state_type="CRASHED", connection=connection)
+    explorer.load()
+    assert "No task runs match." in explorer._panel.value
+    assert "1 match in other states." in explorer.status.value
+    assert html.escape(HOSTILE_NAME) in explorer.status.value
+    assert explorer.views.layout.display == "none"
+    assert explorer.frame.empty
+    assert explorer.intervals.empty
+
+
+def test_an_empty_server(empty_server: PrivateServer) -> None:
+    explorer = explore(connection=Connection(empty_server.api_url))
+    explorer.load()
+    assert "No task runs match." in explorer._panel.value
+    assert not explorer._failure
+
+
+def test_a_server_that_dies_keeps_what_was_loaded(demo_server: PrivateServer) -> None:
+    cable = Cable()
+    explorer = explore(state_type="FAILED", connection=Connection(demo_server.api_url, transport=cable))
+    explorer.load()
+    frame, intervals, data = explorer.frame, explorer.intervals, explorer.views.table.grid._dt_args["data_json"]
+    assert len(frame)
+    cable.is_cut_from = "/"
+    explorer.controls.fields["state_type"].widget.value = ["COMPLETED"]
+    explorer.load()
+    assert "The task runs could not be read. Nothing answers at" in explorer.status.value
+    assert "Filters changed: press Load" in explorer.status.value
+    assert explorer.frame is frame
+    assert explorer.intervals is intervals
+    assert explorer.views.table.grid._dt_args["data_json"] == data
+
+
+def test_a_server_that_dies_before_the_timeline_keeps_no_other_timeline(demo_server: PrivateServer) -> None:
+    cable = Cable()
+    explorer = explore(state_type="FAILED", connection=Connection(demo_server.api_url, transport=cable))
+    explorer.load()
+    assert len(explorer.intervals)
+    cable.is_cut_from = "/api/task_run_states"
+    explorer.load()
+    assert "The timeline could not be read." in explorer.status.value
+    assert len(explorer.frame)
+    assert explorer.intervals.empty
+    assert "No states to draw" in explorer.views.timeline.figure
+
+
+def test_a_mistake_of_ours_is_not_silent() -> None:
+    class Broken(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, _: httpx.Request) -> httpx.Response:
+            raise ZeroDivisionError("ours")
+
+    explorer = RunExplorer(TaskRunQuery(), connection=Connection("http://127.0.0.1:9/api", transport=Broken()))
+    with pytest.raises(ZeroDivisionError):
+        explorer.load()
+    assert "The task runs could not be read. ZeroDivisionError: ours" in explorer.status.value
+    assert not explorer.load_button.disabled

@@ -1,0 +1,276 @@
+"""The widgets without a browser: each control says its criterion, and nothing but Load reads."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from prefect_nbviz import frames, schema
+from prefect_nbviz.errors import QueryError
+from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
+from prefect_nbviz.reading import Connection
+from prefect_nbviz.widgets.controls import FilterControls
+from prefect_nbviz.widgets.explorer import RunExplorer, explore
+from prefect_nbviz.widgets.status import summary
+from prefect_nbviz.widgets.table import MAX_ROWS_SHOWN, RunTable, table_cells
+from prefect_nbviz.widgets.window import CUSTOM
+
+ID = "0f9c2f5e-7a8b-4a52-8e52-7a4f7e6f0001"
+DEAD = Connection("http://127.0.0.1:9/api")
+HOSTILE = "<img src=x onerror=alert(1)>"
+NOON = datetime(2026, 1, 31, 12, 0, 30, tzinfo=UTC)
+
+SET = {
+    "state_type": (["FAILED", "CRASHED"], ("FAILED", "CRASHED")),
+    "tags_any": (["prod", "project_id: 7"], ("prod", "project_id: 7")),
+    "tags_all": (["prod"], ("prod",)),
+    "tags_none": (["dev"], ("dev",)),
+    "name": ([HOSTILE], (HOSTILE,)),
+    "name_like": ("load_", "load_"),
+    "flow": (["daily_ingest"], ("daily_ingest",)),
+    "deployment": (["daily_ingest/nightly"], ("daily_ingest/nightly",)),
+    "state_name": (["My own"], ("My own",)),
+    "ids": ([ID], (ID,)),
+    "time_field": ("end_time", "end_time"),
+    "sort": ("NAME_ASC", "NAME_ASC"),
+    "limit": (None, None),
+}
+"""For each control what is put into it, and the criterion that it then says."""
+
+QUERIES = [
+    TaskRunQuery(),
+    TaskRunQuery(since="1d", limit=77, sort="END_TIME_DESC"),
+    TaskRunQuery(
+        flow_runs=FlowRunQuery(tags_all="prod", since="1d"), tags_any=["b", "a"], state_type=["FAILED", "PENDING"]
+    ),
+    TaskRunQuery(flow_runs=[ID], ids=[], state_name=["Late"], name=["x", "y"]),
+    FlowRunQuery(since="2w", until="+1h", time_field="expected_start_time", sort="START_TIME_ASC", limit=None),
+    FlowRunQuery(since=NOON, until=NOON + timedelta(hours=1), name_like="100%", deployment=["a/b"]),
+    FlowRunQuery(since=NOON.replace(microsecond=7), tags_none=["dev"], flow=["f"], tags_all=["t"], state_type=[]),
+    FlowRunQuery(since=NOON, until="1h"),
+    TaskRunQuery(until=NOON),
+]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=repr)
+def test_the_controls_say_the_query_that_they_got(query: Any) -> None:
+    assert FilterControls(query).value == query
+    controls = FilterControls(TaskRunQuery(name_like="before", since="1h", flow_runs=[ID]))
+    controls.value = query
+    assert controls.value == query
+
+
+def test_every_criterion_has_a_control() -> None:
+    fields = {field.name for field in dataclasses.fields(TaskRunQuery)}
+    assert set(SET) == set(FilterControls(TaskRunQuery()).fields) == fields - {"since", "until", "flow_runs"}
+
+
+@pytest.mark.parametrize("word", SET)
+def test_a_control_sets_its_criterion_and_removes_it(word: str) -> None:
+    controls = FilterControls(TaskRunQuery(since="1d"))
+    widget = controls.fields[word].widget
+    before, (put, said) = widget.value, SET[word]
+    widget.value = put
+    assert controls.value == TaskRunQuery(since="1d").replace(**{word: said})
+    widget.value = before
+    assert controls.value == TaskRunQuery(since="1d")
+
+
+def test_the_kind_decides_on_the_orders() -> None:
+    controls = FilterControls(FlowRunQuery(sort="START_TIME_DESC", tags_any="prod"))
+    controls.kind.value = "task_run"
+    assert controls.value == TaskRunQuery(tags_any="prod")
+    assert "START_TIME_DESC" not in dict(controls.fields["sort"].widget.options).values()
+    controls.kind.value = "flow_run"
+    controls.fields["sort"].widget.value = "START_TIME_ASC"
+    assert controls.value == FlowRunQuery(tags_any="prod", sort="START_TIME_ASC")
+
+
+@pytest.mark.parametrize(
+    ("choice", "since"), [("Last hour", "1h"), ("Last 24 h", "1d"), ("Last 7 days", "7d"), ("Last 30 days", "30d")]
+)
+def test_a_quick_window(choice: str, since: str) -> None:
+    controls = FilterControls(TaskRunQuery())
+    controls.window.choice.label = choice
+    assert controls.value == TaskRunQuery(since=since)
+    controls.window.choice.label = "Any time"
+    assert controls.value == TaskRunQuery()
+
+
+def test_a_window_from_one_moment_to_another() -> None:
+    controls = FilterControls(TaskRunQuery(since="1d"))
+    assert controls.window.since.layout.display == "none"
+    controls.window.choice.value = CUSTOM
+    assert controls.window.since.layout.display is None
+    span = controls.value.until - controls.value.since
+    assert span == timedelta(days=1), "it begins with the window that was chosen before"
+    controls.window.since.value, controls.window.until.value = datetime(2026, 1, 1, 6), datetime(2026, 1, 1, 7)
+    assert controls.value == TaskRunQuery(since="2026-01-01T06:00Z", until="2026-01-01T07:00Z")
+    controls.window.until.value = None
+    assert controls.value == TaskRunQuery(since="2026-01-01T06:00Z")
+
+
+def test_what_only_code_can_say_is_a_chip_that_can_be_removed() -> None:
+    controls = FilterControls(TaskRunQuery(flow_runs=[ID], tags_any=[]))
+    chips = {chip.description: chip for chip in controls.kept.children}
+    assert set(chips) == {"flow runs: 1 id", "tags any: none, which matches nothing"}
+    controls.kind.value = "flow_run"
+    assert controls.value == FlowRunQuery(tags_any=[])
+    controls.kind.value = "task_run"
+    chips["flow runs: 1 id"].click()
+    assert controls.value == TaskRunQuery(tags_any=[])
+    controls.fields["tags_any"].widget.value = ["prod"]
+    assert controls.value == TaskRunQuery(tags_any="prod")
+    assert controls.kept.children == ()
+
+
+def test_the_folded_part_says_how_much_of_it_is_set() -> None:
+    assert FilterControls(TaskRunQuery()).more.selected_index is None
+    controls = FilterControls(TaskRunQuery(tags_none="dev", sort="NAME_ASC"))
+    assert controls.more.selected_index == 0
+    assert controls.more.get_title(0) == "More filters (2 set)"
+
+
+def test_explore_begins_with_the_last_day_and_reads_nothing() -> None:
+    explorer = explore(connection=DEAD)
+    assert explorer.query == TaskRunQuery(since="1d")
+    assert "Press Load to read task runs of the last 24 h" in explorer._panel.value
+    assert explorer.views.layout.display == "none"
+    pd.testing.assert_frame_equal(explorer.frame, frames.empty(schema.TASK_RUNS))
+    pd.testing.assert_frame_equal(explorer.intervals, frames.empty(schema.INTERVALS))
+    assert repr(explorer) == "RunExplorer(TaskRunQuery(since='1d'))"
+
+
+def test_explore_takes_a_query_or_criteria() -> None:
+    assert explore(FlowRunQuery(flow="a"), limit=5).query == FlowRunQuery(flow="a", limit=5)
+    assert explore(state_type="failed").query == TaskRunQuery(state_type="FAILED")
+    with pytest.raises(QueryError, match="Did you mean"):
+        explore(state_typ="failed")
+
+
+def test_no_control_touches_the_network() -> None:
+    asked: list[object] = []
+
+    class Refusing:
+        async def handle_async_request(self, request: object) -> None:
+            asked.append(request)
+
+    explorer = RunExplorer(TaskRunQuery(), connection=Connection("http://127.0.0.1:9/api", transport=Refusing()))  # type: ignore[arg-type]
+    for word, (put, _) in SET.items():
+        explorer.controls.fields[word].widget.value = put
+    for _, choice in explorer.controls.window.choice.options:
+        explorer.controls.window.choice.value = choice
+    explorer.controls.kind.value = "flow_run"
+    explorer.page.theme = "dark"
+    explorer.views.by.value = "tags"
+    explorer.reset_button.click()
+    assert explorer.query == FlowRunQuery(since="1d")
+    assert asked == []
+    assert not explorer._failure
+
+
+def test_a_criterion_that_cannot_be_is_said_in_place() -> None:
+    explorer = explore(connection=DEAD)
+    window = explorer.controls.window
+    window.choice.value = CUSTOM
+    window.since.value, window.until.value = datetime(2026, 1, 2), datetime(2026, 1, 1)
+    with pytest.raises(QueryError, match="is after until"):
+        _ = explorer.query
+    assert "is after until" in html.unescape(explorer.status.value)
+    assert "is after until" in repr(explorer)
+    explorer.load()
+    assert not explorer.load_button.disabled
+    window.choice.value = (None, None)
+    assert "is after" not in explorer.status.value
+
+
+def test_a_dead_server_is_one_sentence() -> None:
+    explorer = explore(connection=DEAD)
+    explorer.load_button.click()
+    assert "Nothing answers at http://127.0.0.1:9/api" in explorer.status.value
+    assert "nbviz-error" in explorer.status.value
+    assert not explorer.load_button.disabled
+    assert explorer.progress.layout.display == "none"
+
+
+def task_runs(count: int, **columns: Any) -> pd.DataFrame:
+    rows = {name: [None] * count for name in schema.names(schema.TASK_RUNS)}
+    rows |= {"run_count": [1] * count, "tags": [(HOSTILE,)] * count, "upstream_task_run_ids": [()] * count}
+    rows |= {"state_type": ["FAILED"] * count, "state_name": ["TimedOut"] * count, "name": [HOSTILE] * count}
+    rows |= {"flow_name": [HOSTILE] * count, "expected_start_time": ["2026-01-01T06:00:00.5Z"] * count}
+    return frames.typed(rows | columns, schema.TASK_RUNS)
+
+
+def test_no_text_of_a_stranger_is_html_in_the_table() -> None:
+    cells = table_cells(task_runs(1, state_name=[HOSTILE]))
+    assert "<img" not in cells.to_json(force_ascii=False)
+    assert html.escape(HOSTILE) in cells["Name"][0]
+    assert html.escape(HOSTILE) in cells["Tags"][0]
+
+
+def test_the_table_says_times_and_lengths_for_people() -> None:
+    ended = pd.to_timedelta([123_000_000, None], unit="us")
+    cells = table_cells(task_runs(2, start_time=["2026-01-01T06:00:01Z", None], duration=ended))
+    assert cells["Start (UTC)"][0] == "2026-01-01 06:00:01"
+    assert ">2026-01-01 06:00:00<" in cells["Start (UTC)"][1]
+    assert cells["Duration"][0] == "2 min 3 s"
+    assert "not started" in cells["Duration"][1]
+    assert cells["micros"].tolist() == [123_000_000, -1]
+    assert table_cells(task_runs(1, expected_start_time=[None]))["Start (UTC)"].str.contains("never").all()
+
+
+def test_the_table_holds_every_row_or_says_how_many() -> None:
+    table = RunTable()
+    table.show(task_runs(3_000))
+    assert len(json.loads(table.grid._dt_args["data_json"])) == 3_000
+    assert table.note.layout.display == "none"
+    table.show(task_runs(MAX_ROWS_SHOWN + 1))
+    assert "first 10,000 of 10,001 rows" in table.note.value
+
+
+@pytest.mark.parametrize(
+    ("rows", "attrs", "query", "counts", "says"),
+    [
+        (2, {"matched": 2}, TaskRunQuery(since="1d"), {}, "2 task runs · last 24 h · as of 10:42:07 UTC · complete"),
+        (
+            2,
+            {"matched": 2},
+            TaskRunQuery(state_type=["FAILED", "CRASHED"]),
+            {"FAILED": 2, "COMPLETED": 14_310},
+            "2 of 14,312 task runs · FAILED, CRASHED · any time · as of 10:42:07 UTC · complete",
+        ),
+        (
+            2,
+            {"matched": 18_240, "truncated": True},
+            FlowRunQuery(),
+            {},
+            "Showing the first 2 of 18,240 flow runs · any time · as of 10:42:07 UTC · not complete",
+        ),
+        (
+            0,
+            {"matched": 0},
+            TaskRunQuery(state_type="FAILED"),
+            {"FAILED": 0, "COMPLETED": 7},
+            "No task runs match. 7 match in other states. FAILED · any time · as of 10:42:07 UTC · complete",
+        ),
+        (
+            1,
+            {"matched": None},
+            TaskRunQuery(),
+            {"FAILED": None},
+            "1 task run · any time · as of 10:42:07 UTC · complete",
+        ),
+    ],
+)
+def test_the_summary_says_how_much_of_what(
+    rows: int, attrs: dict[str, Any], query: Any, counts: dict[str, int | None], says: str
+) -> None:
+    runs = task_runs(rows)
+    runs.attrs[frames.ATTRS] = {"as_of": "2026-01-31T10:42:07+00:00", "truncated": False, "reason": None} | attrs
+    assert summary(runs, query, counts)[1] == says
