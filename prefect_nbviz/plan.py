@@ -263,7 +263,5 @@ def _steps(query: RunQuery) -> tuple[Step, ...]:
         steps.append(Step("tags_none", lambda row: unwanted.isdisjoint(row["tags"])))
     if query.name_like is not None and _NOT_PLAIN.search(query.name_like):
         text = query.name_like.lower()
-        steps.append(
-            Step("name_like: characters that SQL takes as wildcards", lambda row: text in row["name"].lower())
-        )
+        steps.append(Step("name_like: characters that SQL takes as wildcards", lambda row: text in row["name"].lower()))
     return tuple(steps)

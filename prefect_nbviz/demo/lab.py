@@ -58,6 +58,7 @@ class PrivateLab:
         working_folder = folder / "notebooks"
         working_folder.mkdir()
         shutil.copy(find_notebook(), working_folder)
+        _write_settings(folder / "jupyter" / "config")
         self._child = Child(
             _command(port, browser=browser),
             environment=_jupyter_environment(folder / "jupyter", environment, self._token),
@@ -167,6 +168,13 @@ def _command(port: int | None, *, browser: bool) -> list[str]:
     if os.geteuid() == 0:
         how.append("--allow-root")
     return [sys.executable, "-m", "jupyterlab", NOTEBOOK, f"--ServerApp.ip={HOST}", *where, *how, *OFFLINE]
+
+
+def _write_settings(config: Path) -> None:
+    """Keep JupyterLab from asking on its first page whether it may fetch news: it would cover the notebook."""
+    file = config / "lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}), encoding="utf-8")
 
 
 def _jupyter_environment(own: Path, environment: Mapping[str, str], token: str) -> dict[str, str]:
