@@ -30,7 +30,7 @@ _OPEN = "still open"
 _FLAT = 6  # pixels of a run below which an outline would be all that is seen
 _OPEN_OPACITY = 0.55
 _MILLI = 1_000
-_MOST_OPEN = 2
+_MOST_OPEN = 1
 _LEAST_MARGIN = timedelta(milliseconds=500)
 _HOVER = "%{hovertext}<extra></extra>"
 _SYMBOLS = {
