@@ -29,7 +29,10 @@ AHEAD_HOURS = (2, 8, 30)
 STEADY = 4
 """How many times in a row the counts must be the same."""
 
-PATIENCE = 60.0
+STUCK = 40
+"""How many times, when something still seems to move."""
+
+PATIENCE = 180.0
 """Seconds that the server may take to record what ran; 1 to 3 are usual."""
 
 
@@ -151,17 +154,21 @@ def _schedule(one: Any, name: str, with_tags: list[str], *, late_hours: Iterable
 
 
 def _recorded(client: SyncPrefectClient) -> dict[str, int]:
-    """Wait until no task run changes any more and late runs are marked: the server records in the background."""
-    seen: list[tuple[int, int]] = []
+    """Wait until no task run changes any more and late runs are marked: the server records in the background.
+
+    Where it was too busy to record an end, a task run stays as it was: that is what Prefect does.
+    """
+    seen: list[tuple[int, int, int, int]] = []
 
     def settled() -> bool:
         moving = _count(client, "task_runs", ["Pending", "Running", "Retrying", "AwaitingRetry"])
         unmarked = _count(client, "flow_runs", ["Scheduled"], expected_start_time={"before_": _now()})
-        seen.append((_count(client, "flow_runs"), _count(client, "task_runs")))
-        return not moving and not unmarked and len(seen) >= STEADY and len(set(seen[-STEADY:])) == 1
+        seen.append((_count(client, "flow_runs"), _count(client, "task_runs"), moving, unmarked))
+        looks = STUCK if moving or unmarked else STEADY
+        return len(seen) >= looks and len(set(seen[-looks:])) == 1
 
     _wait_for(settled, "all runs")
-    return dict(zip(("flow runs", "task runs"), seen[-1], strict=True))
+    return dict(zip(("flow runs", "task runs"), seen[-1][:2], strict=True))
 
 
 def _live(client: SyncPrefectClient) -> bool:
