@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from prefect_nbviz.criteria import SORTS_BY_START, SORTS_HERE, RunKind
+
 Body = dict[str, Any]
 Row = Mapping[str, Any]
 
@@ -27,12 +29,23 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def is_done_here(sort: str, kind: RunKind) -> bool:
+    """Say whether an order takes reading all that matches, since the server cannot page in it.
+
+    Examples
+    --------
+    >>> is_done_here("START_TIME_DESC", "task_run"), is_done_here("START_TIME_DESC", "flow_run")
+    (True, False)
+    """
+    return sort in SORTS_HERE or (kind == "task_run" and sort in SORTS_BY_START)
+
+
 @dataclass(frozen=True)
 class Order:
-    """An order of runs that is total: by a key, then by id, descending."""
+    """An order of runs that is total: by a key, then by id, descending; runs without the key last."""
 
     sort: str
-    """Prefect's word for it."""
+    """Prefect's word for it, or ours where Prefect has none."""
 
     @property
     def is_descending(self) -> bool:
@@ -42,7 +55,7 @@ class Order:
     @property
     def field(self) -> str:
         """The field that it sorts by."""
-        return self.sort.rsplit("_", 1)[0].lower()
+        return self.sort.rpartition("_")[0].lower()
 
     @property
     def is_by_time(self) -> bool:
@@ -50,16 +63,18 @@ class Order:
         return self.field.endswith("_time")
 
     def key(self, row: Row) -> Any:
-        """Give what a row is sorted by: a time, or text. None for a row that lacks it."""
+        """Give what a row is sorted by: a time, a length of time, or text. None for a row that lacks it."""
+        if self.field == "duration":
+            start, end = row["start_time"], row["end_time"]
+            return moment(end) - moment(start) if start and end else None
         value = row[self.field]
         if self.field == "start_time" and value is None:
             value = row["expected_start_time"]
         return value if value is None or not self.is_by_time else moment(value)
 
     def arrange(self, rows: Iterable[Row]) -> list[Row]:
-        """Put rows in order: by key, ties by id descending, rows without a key last."""
-        ordered = sorted(rows, key=lambda row: row["id"], reverse=True)
-        keyed = [(self.key(row), row) for row in ordered]
+        """Put rows in order."""
+        keyed = [(self.key(row), row) for row in sorted(rows, key=lambda row: row["id"], reverse=True)]
         with_key = sorted((p for p in keyed if p[0] is not None), key=lambda p: p[0], reverse=self.is_descending)
         return [row for _, row in with_key] + [row for key, row in keyed if key is None]
 

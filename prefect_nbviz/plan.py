@@ -9,30 +9,31 @@ several bodies, or a step that is done here.
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from prefect_nbviz.order import Body, Row, iso
-from prefect_nbviz.query import FlowRunQuery, RunKind, RunQuery, TaskRunQuery, Window
+from prefect_nbviz.abilities import Abilities
+from prefect_nbviz.criteria import SORTS_BY_START, FlowRunCriteria, RunCriteria, RunKind, TaskRunCriteria
+from prefect_nbviz.filters import (
+    deployment_filters,
+    flow_run_filters,
+    id_filters,
+    merge,
+    plain_filters,
+    tag_filters,
+    window_filters,
+)
+from prefect_nbviz.order import Body, is_done_here
+from prefect_nbviz.steps import Step, steps
 
-IDS_PER_BODY = 5_000
-"""Ids in one request: SQLite and PostgreSQL both take some 32,000 values in a statement."""
-
-_NOT_PLAIN = re.compile(r"[^ -~]|[%_\\]")
+FILTERS_OF_TASK_RUNS = frozenset({"task_runs", "flow_runs", "flows", "deployments"})
+"""What the paths of task runs take; others they would ignore, and so give all rows."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """Something that is done here, because the server cannot."""
-
-    says: str
-    """What it does, in words."""
-
-    keeps: Callable[[Row], bool]
-    """Whether a row of the server's answer stays."""
+MOST_TAGS_COUNTED = 4
+"""Tags that are counted by inclusion and exclusion: n of them take 2^n - 1 requests."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class Plan:
 
     kind: RunKind
     parts: tuple[Part, ...]
+    sort: str
+    """The order of the answer."""
+
+    limit: int | None
     any_tags: tuple[str, ...]
     """Tags of which one is enough, where the server lacks that: each part is read once for each."""
 
@@ -59,13 +64,28 @@ class Plan:
     """Tags that a run must not have; a step does it, and the counts need to know."""
 
     steps: tuple[Step, ...]
-    counts_on_server: bool
-    """Whether the server's counts say how many match, in spite of the steps."""
+    read_first: tuple[str, ...]
+    """What takes a read of its own, before this one: a criterion, and why."""
+
+    reads_all: bool
+    """Whether all that matches is read, and the order made here: without a limit too, since pages that begin at a
+    time are not shifted by what comes and goes."""
 
     @property
     def table(self) -> str:
         """The name of the runs in the server's paths and bodies."""
         return f"{self.kind}s"
+
+    @property
+    def page_sort(self) -> str:
+        """The order that pages are read in."""
+        return "EXPECTED_START_TIME_DESC" if self.reads_all else self.sort
+
+    @property
+    def rides_along(self) -> bool:
+        """Whether, of flow runs, its filters are enough to ask for their task runs too."""
+        takes_filters = all(part.body.keys() <= FILTERS_OF_TASK_RUNS for part in self.parts)
+        return takes_filters and not self.steps and not self.any_tags and not self.read_first
 
     def bodies(self, part: Part) -> list[Body]:
         """Give the filters whose union is a part; runs may be in several."""
@@ -76,179 +96,107 @@ class Plan:
     def done_here(self) -> list[str]:
         """Say in words what the server does not do."""
         union = ["tags_any: one read for each tag, united"] if self.any_tags else []
-        return union + [step.says for step in self.steps]
+        is_worth_saying = self.reads_all and self.limit is not None
+        sort = [f"sort: all that match are read, then put in order by {self.sort}"] if is_worth_saying else []
+        return [*self.read_first, *union] + [step.criterion for step in self.steps] + sort
+
+    @property
+    def count_requests(self) -> int | None:
+        """How many requests count what matches, or None where only reading it all would tell.
+
+        The server counts runs that have all of some tags; with any or none of n tags it takes a count for
+        each of their subsets, which ends being worth it.
+        """
+        if any(step.criterion != "tags_none" for step in self.steps):
+            return None
+        either, unwanted = ({*self.any_tags, *self.none_tags} if self.any_tags else set()), {*self.none_tags}
+        if len(either | unwanted) > MOST_TAGS_COUNTED:
+            return None
+        return len(self.parts) * (((1 << len(either)) - 1 if either else 1) + (1 << len(unwanted)) - 1)
+
+    def __str__(self) -> str:
+        """Say what goes to the server, what is done here, and how many requests it takes."""
+        bodies = [body for part in self.parts for body in self.bodies(part)]
+        here = self.done_here()
+        counts = f"{self.count_requests} to count, " if self.count_requests else ""
+        is_cut = self.limit is not None and not self.reads_all and not self.steps
+        rows = f"{self.limit:,} rows at most" if is_cut else "all its rows"
+        return "\n".join(
+            [
+                "Asked of the server:" if bodies else "Nothing is asked: an empty choice matches nothing.",
+                *(f"  POST /{self.table}/filter {json.dumps(body)}" for body in bodies),
+                "Done here:" if here else "Nothing is done here.",
+                *(f"  {words}" for words in here),
+                f"Requests: {counts}1 for 199 rows of each filter ({rows}), and a few for names behind ids.",
+            ]
+        )
 
 
-def make_plan(query: RunQuery, *, now: datetime, parents: tuple[str, ...] | None = None) -> Plan:
+def make_plan(
+    query: RunCriteria, *, now: datetime, parents: tuple[str, ...] | None = None, abilities: Abilities | None = None
+) -> Plan:
     """Plan a query.
 
     Parameters
     ----------
     query
-        What is asked. A `FlowRunQuery` as `flow_runs` rides along as filters on the flow runs;
-        its own `limit` is the reader's business.
+        What is asked. A query as `flow_runs` rides along as filters on the flow runs; its own
+        `limit` is the reader's business, as are `ancestor` and the work pool of task runs.
     now
         The moment that relative times count from.
     parents
         Ids of flow runs to take instead of `query.flow_runs`, where those had to be read first.
+    abilities
+        What the server can do; unless told, all that the newest can.
     """
+    abilities = abilities or Abilities()
+    is_union = query.tags_any is not None and (query.kind == "task_run" or not abilities.filters_flow_runs_by_any_tag)
+    any_tags = tuple(query.tags_any or ())
     window = query.window(now)
-    union_tags = None if query.tags_any is None or query.kind == "flow_run" else tuple(query.tags_any)
-    one_tag = union_tags if union_tags is not None and len(union_tags) == 1 else None
     alternatives = [
-        [_plain_filters(query, tags_all=(*(query.tags_all or ()), *(one_tag or ())))],
-        _id_filters(f"{query.kind}s", query.ids),
-        _deployment_filters(query.deployment),
-        _window_filters(query, window),
-        _parent_filters(query, parents, now),
+        [plain_filters(query, abilities)],
+        [tag_filters(query, is_union=is_union)],
+        id_filters(f"{query.kind}s", query.ids),
+        deployment_filters(query.deployment),
+        window_filters(query, window, abilities),
+        *flow_run_filters(query),
+        _parent_filters(query, parents, now, abilities),
     ]
     bodies = [merge(*choice) for choice in itertools.product(*alternatives)]
-    if union_tags == ():
+    if is_union and not any_tags:
         bodies = []
-    steps = _steps(query)
+    ends_unknown = query.sort == "END_TIME_DESC" and not abilities.filters_by_end_time(query.kind)
+    starts_unknown = query.sort in SORTS_BY_START and not abilities.takes_unstarted_at_expected_start
+    reads_all = query.limit is None or ends_unknown or starts_unknown or is_done_here(query.sort, query.kind)
     return Plan(
         kind=query.kind,
-        parts=tuple(part for body in bodies for part in _by_order(body, query)),
-        any_tags=tuple(union_tags or ()) if one_tag is None else (),
+        parts=tuple(part for body in bodies for part in _by_order(body, query, reads_all=reads_all)),
+        sort=query.sort,
+        limit=query.limit,
+        any_tags=any_tags if is_union and len(any_tags) > 1 else (),
         none_tags=tuple(query.tags_none or ()),
-        steps=steps,
-        counts_on_server=len(steps) == bool(query.tags_none),
+        steps=tuple(steps(query, window, abilities)),
+        read_first=tuple(_read_first(query, now, abilities)),
+        reads_all=reads_all,
     )
 
 
-def merge(*bodies: Mapping[str, Any]) -> Body:
-    """Give the body that asks for all of several: lists of choices are intersected.
-
-    Examples
-    --------
-    >>> merge({"flows": {"name": {"any_": ["a", "b"]}}}, {"flows": {"name": {"any_": ["b", "c"]}}})
-    {'flows': {'name': {'any_': ['b']}}}
-    >>> merge({"task_runs": {"tags": {"all_": ["a"]}}}, {"task_runs": {"tags": {"all_": ["b"]}}})
-    {'task_runs': {'tags': {'all_': ['a', 'b']}}}
-    """
-    merged: Body = {}
-    for body in bodies:
-        for word, value in body.items():
-            merged[word] = _both(word, merged[word], value) if word in merged else value
-    return merged
+def _read_first(query: RunCriteria, now: datetime, abilities: Abilities) -> Iterable[str]:
+    if isinstance(query, FlowRunCriteria) and query.ancestor is not None:
+        yield "ancestor: the tree below is read first, a level at a time"
+    if isinstance(query, TaskRunCriteria) and query.work_pool is not None:
+        yield "work_pool: the flow runs are read first, and their task runs asked for by id"
+    elif (
+        isinstance(query, TaskRunCriteria)
+        and isinstance(query.flow_runs, FlowRunCriteria)
+        and not make_plan(query.flow_runs, now=now, abilities=abilities).rides_along
+    ):
+        yield "flow_runs: they are read first, and their task runs asked for by id"
 
 
-def _both(word: str, one: Any, other: Any) -> Any:
-    match word:
-        case "any_":
-            return [value for value in one if value in other]
-        case "all_":
-            return list(dict.fromkeys([*one, *other]))
-        case "after_":
-            return max(one, other)
-        case "before_":
-            return min(one, other)
-        case _ if isinstance(one, Mapping):
-            return merge(one, other)
-        case _:
-            return other
-
-
-def literal_like(text: str) -> str:
-    r"""Give a pattern for the server's `like_` that finds at least what holds `text`.
-
-    The server hands the text to SQL's ILIKE as it is: `%`, `_` and (on PostgreSQL) the backslash
-    mean something there, and SQLite folds only ASCII. Each such character becomes a wildcard
-    here, and a step keeps what really holds the text.
-
-    Examples
-    --------
-    >>> literal_like("load_orders")
-    'load%orders'
-    """
-    return _NOT_PLAIN.sub("%", text)
-
-
-def _plain_filters(query: RunQuery, *, tags_all: tuple[str, ...]) -> Body:
-    """Give the filters that the server has as they are asked."""
-    run: Body = {}
-    if query.name is not None:
-        run["name"] = {"any_": [*query.name]}
-    if query.name_like is not None:
-        run["name"] = run.get("name", {}) | {"like_": literal_like(query.name_like)}
-    tags: Body = {"all_": [*tags_all]} if tags_all else {}
-    if isinstance(query, FlowRunQuery) and query.tags_any is not None:
-        tags["any_"] = [*query.tags_any]
-    state = {
-        word: {"any_": [*values]}
-        for word, values in (("type", query.state_type), ("name", query.state_name))
-        if values is not None
-    }
-    run |= {word: filters for word, filters in (("tags", tags), ("state", state)) if filters}
-    body: Body = {f"{query.kind}s": run} if run else {}
-    return body if query.flow is None else body | {"flows": {"name": {"any_": [*query.flow]}}}
-
-
-def _id_filters(table: str, ids: Any) -> list[Body]:
-    if ids is None:
-        return [{}]
-    return [{table: {"id": {"any_": [*chunk]}}} for chunk in batched(ids, IDS_PER_BODY)]
-
-
-def batched(values: Iterable[str], size: int) -> list[tuple[str, ...]]:
-    """Cut values into runs of at most `size`.
-
-    Examples
-    --------
-    >>> batched("abcde", 2)
-    [('a', 'b'), ('c', 'd'), ('e',)]
-    """
-    rest = iter(values)
-    return list(iter(lambda: tuple(itertools.islice(rest, size)), ()))
-
-
-def _deployment_filters(deployments: Any) -> list[Body]:
-    """Give one filter for the plain names, and one for each `flow/deployment`."""
-    if deployments is None:
-        return [{}]
-    plain = [name for name in deployments if "/" not in name]
-    pairs = [name.split("/", 1) for name in deployments if "/" in name]
-    bodies: list[Body] = [{"deployments": {"name": {"any_": plain}}}] if plain else []
-    return bodies + [
-        {"flows": {"name": {"any_": [flow]}}, "deployments": {"name": {"any_": [name]}}}
-        for flow, name in pairs
-        if name not in plain
-    ]
-
-
-def _window_filters(query: RunQuery, window: Window) -> list[Body]:
-    """Give the filters of a window: of task runs' start, also those that never started.
-
-    The server takes a flow run that has not started at its expected start; of task runs it
-    does not, so that a second filter asks for those.
-    """
-    table = f"{query.kind}s"
-    span = {
-        word: iso(moment)
-        for word, moment in (("after_", window.since), ("before_", window.until))
-        if moment is not None
-    }
-    if not span:
-        return [{}]
-    if query.time_field == "start_time" and query.kind == "task_run":
-        return [
-            {table: {"start_time": span}},
-            {table: {"start_time": {"is_null_": True}, "expected_start_time": span}},
-        ]
-    return [{table: {query.time_field: span}}]
-
-
-def _parent_filters(query: RunQuery, parents: tuple[str, ...] | None, now: datetime) -> list[Body]:
-    if not isinstance(query, TaskRunQuery):
-        return [{}]
-    if parents is None and isinstance(query.flow_runs, FlowRunQuery):
-        return [part.body for part in make_plan(query.flow_runs.replace(sort="ID_DESC"), now=now).parts]
-    return _id_filters("flow_runs", query.flow_runs if parents is None else parents)
-
-
-def _by_order(body: Body, query: RunQuery) -> list[Part]:
+def _by_order(body: Body, query: RunCriteria, *, reads_all: bool) -> list[Part]:
     """Part the runs that lack the time to sort by: databases differ in where they put them."""
-    if query.sort != "END_TIME_DESC":
+    if query.sort != "END_TIME_DESC" or reads_all:
         return [Part(body)]
     return [
         Part(merge(body, {f"{query.kind}s": {"end_time": {"is_null_": is_null}}}), is_last=is_null)
@@ -256,12 +204,12 @@ def _by_order(body: Body, query: RunQuery) -> list[Part]:
     ]
 
 
-def _steps(query: RunQuery) -> tuple[Step, ...]:
-    steps = []
-    if query.tags_none:
-        unwanted = frozenset(query.tags_none)
-        steps.append(Step("tags_none", lambda row: unwanted.isdisjoint(row["tags"])))
-    if query.name_like is not None and _NOT_PLAIN.search(query.name_like):
-        text = query.name_like.lower()
-        steps.append(Step("name_like: characters that SQL takes as wildcards", lambda row: text in row["name"].lower()))
-    return tuple(steps)
+def _parent_filters(
+    query: RunCriteria, parents: tuple[str, ...] | None, now: datetime, abilities: Abilities
+) -> list[Body]:
+    if not isinstance(query, TaskRunCriteria):
+        return [{}]
+    if parents is None and isinstance(query.flow_runs, FlowRunCriteria):
+        plan = make_plan(query.flow_runs.replace(sort="ID_DESC"), now=now, abilities=abilities)
+        return [part.body for part in plan.parts]
+    return id_filters("flow_runs", query.flow_runs if parents is None else parents)

@@ -8,7 +8,8 @@ from typing import Any
 
 import ipywidgets as ipw
 
-from prefect_nbviz.query import TaskRunQuery, TimePoint
+from prefect_nbviz.forms import TimePoint
+from prefect_nbviz.query import TaskRunQuery
 
 Span = tuple[TimePoint, TimePoint]
 """`since` and `until` of a query."""

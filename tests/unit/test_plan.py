@@ -9,7 +9,8 @@ import pytest
 from prefect.server.schemas.filters import DeploymentFilter, FlowFilter, FlowRunFilter, TaskRunFilter
 
 from prefect_nbviz import FlowRunQuery, TaskRunQuery
-from prefect_nbviz.plan import IDS_PER_BODY, make_plan
+from prefect_nbviz.filters import IDS_PER_BODY
+from prefect_nbviz.plan import make_plan
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 SERVER_FILTERS = {
@@ -69,8 +70,8 @@ def test_a_task_run_that_never_started_counts_at_its_expected_start() -> None:
     plan = make_plan(TaskRunQuery(since="1d"), now=NOW)
     span = {"after_": "2026-01-09T00:00:00.000000Z", "before_": "2026-01-10T00:00:00.000000Z"}
     assert [part.body["task_runs"] for part in plan.parts] == [
-        {"start_time": span},
         {"start_time": {"is_null_": True}, "expected_start_time": span},
+        {"start_time": span},
     ]
 
 
@@ -89,7 +90,7 @@ def test_what_is_done_here_is_said() -> None:
     plan = make_plan(TaskRunQuery(tags_any=["a", "b"], tags_none="c", name_like="50%"), now=NOW)
     assert plan.done_here() == [
         "tags_any: one read for each tag, united",
-        "tags_none",
         "name_like: characters that SQL takes as wildcards",
+        "tags_none",
     ]
     assert make_plan(FlowRunQuery(tags_any=["a", "b"], name_like="plain"), now=NOW).done_here() == []

@@ -7,6 +7,7 @@ import json
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -68,6 +69,25 @@ def test_windows(since, until, first, last) -> None:
     assert window.until == NOW + last
 
 
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [((2026, 3, 29), 23), ((2026, 10, 25), 25), ((2026, 6, 1), 24)],
+    ids=["spring", "autumn", "plain"],
+)
+def test_a_day_of_a_zone_is_as_long_as_its_clocks_say(day, hours) -> None:
+    begin = datetime(*day, tzinfo=ZoneInfo("Europe/Berlin"))
+    window = FlowRunQuery(since=begin, until=begin + timedelta(days=1)).window(NOW)
+    assert window.until - window.since == timedelta(hours=hours)
+    relative = FlowRunQuery(since="1d").window((begin + timedelta(days=1)).astimezone(UTC))
+    assert relative.until - relative.since == timedelta(hours=24)
+
+
+def test_the_hour_that_is_there_twice() -> None:
+    first, second = (datetime(2026, 10, 25, 2, 30, fold=fold, tzinfo=ZoneInfo("Europe/Berlin")) for fold in (0, 1))
+    window = TaskRunQuery(since=first, until=second).window(NOW)
+    assert window.until - window.since == timedelta(hours=1)
+
+
 def test_without_times_nothing_is_bounded() -> None:
     assert FlowRunQuery().window(NOW).since is FlowRunQuery().window(NOW).until is None
 
@@ -75,7 +95,7 @@ def test_without_times_nothing_is_bounded() -> None:
 @pytest.mark.parametrize(
     ("criteria", "says"),
     [
-        ({"tag": "x"}, r"no criterion 'tag'\. Did you mean 'tags_all' or 'tags_any' or 'tags_none'\?"),
+        ({"tag": "x"}, r"no criterion 'tag'\. Did you mean 'tags_all' or 'tags_any' or 'tags_none' or 'tag_keys'\?"),
         ({"sine": "1d"}, r"no criterion 'sine'\. Did you mean 'since'\?"),
         ({"state_type": "FAILD"}, r"state_type cannot be 'FAILD'\. Did you mean 'FAILED'\?"),
         ({"state_type": ["RUNNING", "TimedOut"]}, r"state_type cannot be 'TimedOut'"),
@@ -96,6 +116,9 @@ def test_without_times_nothing_is_bounded() -> None:
         ({"tags_any": ["a", None]}, r"tags_any takes text or a list of text, not None"),
         ({"name_like": ["a"]}, r"name_like takes one piece of text"),
         ({"name_like": ""}, r"name_like takes one piece of text"),
+        ({"untagged": "yes"}, r"untagged is True, False, or None for both; not 'yes'"),
+        ({"start_time_fallback": None}, r"start_time_fallback is True or False; not None"),
+        ({"run_count_min": 0}, r"run_count_min is a number from 1 up"),
         ({"sort": "START_TIM_DESC"}, r"sort cannot be 'START_TIM_DESC'\. Did you mean"),
         ({"time_field": "started"}, r"time_field cannot be 'started'\. Did you mean 'start_time'"),
     ],

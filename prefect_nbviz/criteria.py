@@ -1,0 +1,297 @@
+"""What can be asked of runs: frozen values, each criterion in one form.
+
+Every criterion has the same word in keywords, controls and magics. Criteria combine with *and*;
+the values of one criterion combine with *or*, except in `tags_all`, `tags_none`, `tag_keys`,
+`parameters` and those that end in `_not`. An empty list of values to be one of matches nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal, Self, get_args
+
+from prefect_nbviz import forms
+from prefect_nbviz.errors import QueryError, did_you_mean
+from prefect_nbviz.forms import IdValues, TextValues, TimePoint
+
+TimeField = Literal["start_time", "end_time", "expected_start_time"]
+RunKind = Literal["flow_run", "task_run"]
+
+DEFAULT_LIMIT = 1_000
+TOP_LEVEL, SUBFLOW = "top_level", "subflow"
+
+SORTS_OF_BOTH = (
+    "EXPECTED_START_TIME_DESC",
+    "EXPECTED_START_TIME_ASC",
+    "END_TIME_DESC",
+    "NAME_ASC",
+    "NAME_DESC",
+    "ID_DESC",
+)
+SORTS_BY_START = ("START_TIME_DESC", "START_TIME_ASC")
+SORTS_HERE = ("END_TIME_ASC", "NEXT_SCHEDULED_START_TIME_ASC", "DURATION_DESC", "DURATION_ASC")
+"""Orders that take reading all that matches: the server lacks them, or cannot page through them without loss."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A span of time, both ends included; an end that is None is open."""
+
+    since: datetime | None
+    """First moment, UTC."""
+
+    until: datetime | None
+    """Last moment, UTC."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class RunCriteria:
+    """The criteria that flow runs and task runs share."""
+
+    kind: ClassVar[RunKind]
+    sorts: ClassVar[tuple[str, ...]]
+
+    ids: IdValues = None
+    """Ids of the runs, text or UUID. Done by the server."""
+
+    name: TextValues = None
+    """Exact names of the runs. Done by the server."""
+
+    name_like: str | None = None
+    """Text that the name contains, upper and lower case alike; `%` and `_` stand for themselves. Done by the
+    server; characters that mean something to SQL, and letters beyond ASCII, by the reader."""
+
+    name_not: TextValues = None
+    """Exact names that the run must not have. Done by the reader."""
+
+    flow: TextValues = None
+    """Names of flows; of task runs, the flow of their flow run. Done by the server."""
+
+    deployment: TextValues = None
+    """Names of deployments, plain (`nightly`) or with their flow (`daily_ingest/nightly`). Done by the server."""
+
+    work_pool: TextValues = None
+    """Names of work pools; of task runs, that of their flow run, which is then read first. Done by the server."""
+
+    work_queue: TextValues = None
+    """Names of work queues; of task runs, that of their flow run. Done by the server."""
+
+    tags_all: TextValues = None
+    """Tags that the run must all have. Done by the server."""
+
+    tags_any: TextValues = None
+    """Tags of which the run must have one or more. Done by the server; task runs (and flow runs on servers before
+    3.1.15): the union of one read for each tag."""
+
+    tags_none: TextValues = None
+    """Tags of which the run must have none. Done by the reader."""
+
+    tag_keys: TextValues = None
+    """Keys that must each be in a tag `key:value`, such as `project_id`. Done by the reader."""
+
+    untagged: bool | None = None
+    """True for runs without tags, False for runs with some. Done by the server."""
+
+    state_type: TextValues = None
+    """State types (see `states.STATE_TYPES`), upper or lower case: that of the run itself. Done by the server."""
+
+    state_type_not: TextValues = None
+    """State types that the run must not be in; a run without a state does not match. Done by the server."""
+
+    state_name: TextValues = None
+    """State names, such as `Late` or `TimedOut`, exact: that of the run itself. Done by the server."""
+
+    state_name_not: TextValues = None
+    """State names that the run must not be in; a run without a state does not match. Done by the server for flow
+    runs, by the reader for task runs."""
+
+    run_count_min: int | None = None
+    """How many times at least the run entered a running state; 2 for those that were retried. Done by the reader."""
+
+    since: TimePoint = None
+    """First moment: an aware datetime, ISO text with an offset, a timedelta back from now, or text: `3h`, `1d`.
+    Done by the server."""
+
+    until: TimePoint = None
+    """Last moment, likewise; `+1h` looks ahead. With `since` and without `until`, the moment of the read."""
+
+    time_field: TimeField = "start_time"
+    """The time that `since` and `until` are about. `end_time` of task runs is done by the reader on servers before
+    3.6.29."""
+
+    start_time_fallback: bool = True
+    """Whether a run without a `start_time` counts at its `expected_start_time`, as in Prefect's own filter of flow
+    runs. False: a window of `start_time` holds only runs that started."""
+
+    sort: str = "EXPECTED_START_TIME_DESC"
+    """An order. Ties: by id, descending; without that time: last. Prefect's own (`FlowRunSort`, `TaskRunSort`) are
+    done by the server; START_TIME of task runs, END_TIME_ASC, NEXT_SCHEDULED_START_TIME_ASC and DURATION by the reader,
+    which then reads all that match."""
+
+    limit: int | None = DEFAULT_LIMIT
+    """How many runs at most, the first in the order of `sort`; None for all."""
+
+    def __new__(cls, /, **criteria: object) -> Self:
+        """Refuse a criterion that does not exist, with the nearest that does."""
+        known = [f.name for f in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else []
+        for word in criteria:
+            if word not in known:
+                hint = did_you_mean(word, known) or f" It knows: {', '.join(known)}."
+                raise QueryError(f"{cls.__name__} has no criterion {word!r}.{hint}")
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        """Bring every criterion into its one form, or say what is wrong with it."""
+        for field in dataclasses.fields(self):
+            if form := _FORMS.get(field.name):
+                object.__setattr__(self, field.name, form(field.name, getattr(self, field.name)))
+        forms.one_of("time_field", self.time_field, get_args(TimeField))
+        object.__setattr__(self, "sort", forms.one_of("sort", self.sort, self.sorts))
+        self.window(datetime.now(UTC))
+
+    def window(self, now: datetime) -> Window:
+        """Give the span of time that is asked for, as seen at `now`.
+
+        Parameters
+        ----------
+        now
+            The moment of the read, with a time zone.
+
+        Raises
+        ------
+        QueryError
+            `since` is after `until`.
+        """
+        since, until = (forms.moment_of(point, now) for point in (self.since, self.until))
+        if since is not None and until is None:
+            until = now
+        if since is not None and until is not None and since > until:
+            raise QueryError(
+                f"since ({self.since}) is after until ({self.until or 'now'}): "
+                "swap them, or leave out until for everything up to now."
+            )
+        return Window(since, until)
+
+    def criteria(self) -> dict[str, Any]:
+        """Give the criteria that differ from their defaults, as plain values that JSON can hold."""
+        return {word: _plain(value) for word, value in self._changed().items()}
+
+    def _changed(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+
+    def replace(self, **criteria: Any) -> Self:
+        """Give a new query with some criteria changed."""
+        merged = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | criteria
+        return type(self)(**merged)
+
+    def __repr__(self) -> str:
+        """Show the criteria that are set, as they would be written."""
+        shown = {k: v if isinstance(v, RunCriteria) else _plain(v) for k, v in self._changed().items()}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in shown.items())})"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class FlowRunCriteria(RunCriteria):
+    """The criteria of flow runs."""
+
+    kind: ClassVar[RunKind] = "flow_run"
+    sorts: ClassVar[tuple[str, ...]] = (*SORTS_OF_BOTH, *SORTS_BY_START, *SORTS_HERE)
+
+    parent: Any = None
+    """`"top_level"` for runs that no flow run started, `"subflow"` for those that one did, or a frame or ids of flow
+    runs whose children to give. Done by the server."""
+
+    ancestor: Any = None
+    """A frame or ids of flow runs: the whole tree of subflow runs below them, themselves left out. Done by the
+    reader, a level at a time."""
+
+    created_by: TextValues = None
+    """Who created the run, by type (`DEPLOYMENT`, `AUTOMATION`, `USER`, …). Done by the server, before 3.6.29 by the
+    reader."""
+
+    flow_version: TextValues = None
+    """Versions of the flow. Done by the server."""
+
+    auto_scheduled: bool | None = None
+    """True for runs that a schedule made, False for others. Done by the reader."""
+
+    parameters: Any = None
+    """Values that parameters must have, such as `{"region": "eu"}`; others are free. Done by the reader."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class TaskRunCriteria(RunCriteria):
+    """The criteria of task runs."""
+
+    kind: ClassVar[RunKind] = "task_run"
+    sorts: ClassVar[tuple[str, ...]] = (*SORTS_OF_BOTH, *SORTS_BY_START, *SORTS_HERE)
+
+    flow_runs: Any = None
+    """The flow runs that they belong to: a `FlowRunQuery`, a frame with `flow_run_id`, or ids. Done by the server;
+    a query with criteria that the reader does, or of which `limit` leaves out some, is read first."""
+
+
+def _plain(value: object) -> Any:
+    match value:
+        case RunCriteria():
+            return value.criteria()
+        case tuple():
+            return [*value]
+        case datetime():
+            return value.isoformat()
+        case _:
+            return value
+
+
+def _parents(word: str, value: object) -> Any:
+    return value if isinstance(value, FlowRunCriteria) else forms.flow_run_ids(word, value)
+
+
+def _parent(word: str, value: object) -> Any:
+    if isinstance(value, str) and not forms.is_id(value):
+        return forms.one_of(word, value, (TOP_LEVEL, SUBFLOW))
+    return forms.flow_run_ids(word, value)
+
+
+class _Parameters(dict[str, Any]):
+    """Values of parameters that do not change, so that a query can be kept in a set."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(repr(sorted(self)))
+
+
+def _parameters(word: str, value: object) -> _Parameters | None:
+    if value is None:
+        return None
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        with contextlib.suppress(TypeError, ValueError):
+            return _Parameters(json.loads(json.dumps(value, allow_nan=False)))
+    raise QueryError(f"{word} takes values that JSON can hold, by name, such as {{'region': 'eu'}}; not {value!r}.")
+
+
+_FORMS: dict[str, Any] = {
+    **dict.fromkeys(
+        (
+            *("name", "name_not", "flow", "deployment", "work_pool", "work_queue", "tags_all", "tags_any", "tags_none"),
+            *("tag_keys", "state_name", "state_name_not", "created_by", "flow_version"),
+        ),
+        forms.text_values,
+    ),
+    **dict.fromkeys(("state_type", "state_type_not"), forms.state_type_values),
+    **dict.fromkeys(("since", "until"), forms.time_point),
+    **dict.fromkeys(("untagged", "auto_scheduled"), forms.flag),
+    "start_time_fallback": forms.yes_or_no,
+    **dict.fromkeys(("limit", "run_count_min"), forms.count_or_none),
+    "ids": forms.id_values,
+    "name_like": forms.text_or_none,
+    "flow_runs": _parents,
+    "ancestor": forms.flow_run_ids,
+    "parent": _parent,
+    "parameters": _parameters,
+}
+"""The form of each criterion."""
