@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.charts.counts import plot_state_counts
+    from prefect_nbviz.charts.history import plot_run_counts
     from prefect_nbviz.charts.timeline import plot_state_timeline
     from prefect_nbviz.magics import load_ipython_extension
     from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
+    from prefect_nbviz.reading.checking import check
     from prefect_nbviz.reading.connection import Connection
+    from prefect_nbviz.reading.futures import read_futures
     from prefect_nbviz.reading.histories import read_states
     from prefect_nbviz.reading.runs import read_flow_runs, read_state_type_counts, read_task_runs
+    from prefect_nbviz.reading.tallies import count_runs, read_run_counts
     from prefect_nbviz.widgets.explorer import RunExplorer, explore
 
 __version__ = "0.1.0"
@@ -26,11 +30,16 @@ _HOMES = {
     "FlowRunQuery": "query",
     "RunExplorer": "widgets.explorer",
     "TaskRunQuery": "query",
+    "check": "reading.checking",
+    "count_runs": "reading.tallies",
     "explore": "widgets.explorer",
     "load_ipython_extension": "magics",
+    "plot_run_counts": "charts.history",
     "plot_state_counts": "charts.counts",
     "plot_state_timeline": "charts.timeline",
     "read_flow_runs": "reading.runs",
+    "read_futures": "reading.futures",
+    "read_run_counts": "reading.tallies",
     "read_state_type_counts": "reading.runs",
     "read_states": "reading.histories",
     "read_task_runs": "reading.runs",
@@ -43,11 +52,16 @@ __all__ = [
     "FlowRunQuery",
     "RunExplorer",
     "TaskRunQuery",
+    "check",
+    "count_runs",
     "explore",
     "load_ipython_extension",
+    "plot_run_counts",
     "plot_state_counts",
     "plot_state_timeline",
     "read_flow_runs",
+    "read_futures",
+    "read_run_counts",
     "read_state_type_counts",
     "read_states",
     "read_task_runs",

@@ -119,6 +119,28 @@ INTERVALS = (
 )
 
 
+FUTURES = (
+    *TASK_RUNS,
+    Column("is_known", FLAG, "whether the server knows the task run yet; it records them in the background"),
+)
+
+RUN_COUNTS = (
+    Column("bin_start", TIME, "beginning of the bin, which it holds"),
+    Column("bin_end", TIME, "end of the bin, which it does not hold"),
+    Column("state_type", STATE_TYPE, "type of the present state of the runs"),
+    Column("state_name", REPEATED_TEXT, "name of the present state of the runs"),
+    Column("runs", COUNT, "how many runs were expected to start in the bin and are in that state now"),
+)
+
+
+CHECKS = (
+    Column("check", TEXT, "what was looked at"),
+    Column("outcome", REPEATED_TEXT, "ok, warning, error or not checked, in this order; not checked: found says why"),
+    Column("found", TEXT, "what is there"),
+    Column("what_to_do", TEXT, "what helps, as a sentence; missing if there is nothing to do"),
+)
+
+
 def names(columns: tuple[Column, ...]) -> list[str]:
     """Give the names of columns, in their order.
 

@@ -39,8 +39,11 @@ class FakeServer(httpx.AsyncBaseTransport):
 
     def __init__(self, rows: list[Row], *, page_limit: int = 200, seed: int = 0) -> None:
         self.rows = rows
+        self.flow_runs: list[Row] = []
+        self.headers: dict[str, str] = {}
         self.page_limit = page_limit
         self.requests: list[tuple[str, str, dict[str, Any]]] = []
+        self.version = "3.8.8"
         self.refuses = "nothing"
         self.before_answer: Callable[[int], httpx.Response | None] = lambda _: None
         self._random = random.Random(seed)
@@ -53,24 +56,34 @@ class FakeServer(httpx.AsyncBaseTransport):
         body = json.loads(request.content or b"{}")
         self.requests.append((request.method, request.url.path, body))
         answer = self.before_answer(len(self.requests))
-        return answer or self._answer(request.url.path, body)
+        answer = answer or self._answer(request.url.path, body)
+        answer.headers.update(self.headers)
+        return answer
 
     def _answer(self, path: str, body: dict[str, Any]) -> httpx.Response:
         if path.endswith(self.refuses):
             return httpx.Response(500, json={})
         if "csrf" in path:
             return httpx.Response(422, json={"detail": "CSRF protection is disabled."})
-        if path.endswith("/task_runs/count"):
-            return httpx.Response(200, json=len(self._matching(body)))
-        if path.endswith("/task_runs/filter"):
-            return self._page(body)
-        return httpx.Response(200, json=[])
+        if path.endswith("_runs/filter"):
+            return self._refusal(body) or self._page(path, body)
+        known = {
+            "/admin/version": self.version,
+            "/task_runs/count": len(self._matching(body)),
+            "/flow_runs/count": len(self.flow_runs),
+        }
+        return httpx.Response(200, json=next((value for end, value in known.items() if path.endswith(end)), []))
 
-    def _page(self, body: dict[str, Any]) -> httpx.Response:
+    def _refusal(self, body: dict[str, Any]) -> httpx.Response | None:
+        if (body.get("limit") or 0) <= self.page_limit:
+            return None
+        detail = f"Invalid limit: must be less than or equal to {self.page_limit}."
+        return httpx.Response(422, json={"detail": detail})
+
+    def _page(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        if path.endswith("/flow_runs/filter"):
+            return httpx.Response(200, json=self.flow_runs[: body.get("limit")])
         limit, offset = body.get("limit", self.page_limit), body.get("offset", 0)
-        if limit > self.page_limit:
-            detail = f"Invalid limit: must be less than or equal to {self.page_limit}."
-            return httpx.Response(422, json={"detail": detail})
         column, _, direction = body["sort"].rpartition("_")
         rows = self._matching(body)
         self._random.shuffle(rows)

@@ -29,7 +29,14 @@ def order(kind: str, criteria: dict[str, Any]) -> str:
     key = f"r.{column.lower()}"
     if column == "START_TIME":
         key = "coalesce(r.start_time, r.expected_start_time)"
+    if column == "DURATION":
+        key = f"({micros('r.end_time')} - {micros('r.start_time')})"
     return f"{key} {direction} nulls last, r.id desc"
+
+
+def micros(column: str) -> str:
+    """Give a time as microseconds: SQLite's own functions round to milliseconds."""
+    return f"(unixepoch(substr({column}, 1, 19)) * 1000000 + substr({column}, 21, 6))"
 
 
 def conditions(kind: str, criteria: dict[str, Any], now: datetime) -> tuple[list[str], list[Any]]:
@@ -55,18 +62,68 @@ def conditions(kind: str, criteria: dict[str, Any], now: datetime) -> tuple[list
         add(f"({' or '.join([has] * len(criteria['tags_any'])) or '0'})", *criteria["tags_any"])
     for tag in criteria.get("tags_none", ()):
         add(f"not {has}", tag)
+    add_negations(add, criteria)
+    add_flow_run_criteria(add, among, criteria)
     add_flows(add, among, kind, criteria)
     add_window(add, criteria, now)
     add_parents(add, among, criteria, now)
     return where, values
 
 
+def add_negations(add: Any, criteria: dict[str, Any]) -> None:
+    for word, column in (("name_not", "name"), ("state_type_not", "state_type"), ("state_name_not", "state_name")):
+        if criteria.get(word):
+            add(f"r.{column} not in ({','.join('?' * len(criteria[word]))})", *criteria[word])
+    for key in criteria.get("tag_keys", ()):
+        add(
+            "exists (select 1 from json_each(r.tags) where instr(value, ':') > 0 "
+            "and trim(substr(value, 1, instr(value, ':') - 1)) = ?)",
+            key,
+        )
+    if "untagged" in criteria:
+        add(f"json_array_length(r.tags) {'=' if criteria['untagged'] else '>'} 0")
+    if "run_count_min" in criteria:
+        add("r.run_count >= ?", criteria["run_count_min"])
+
+
+def add_flow_run_criteria(add: Any, among: Any, criteria: dict[str, Any]) -> None:
+    if criteria.get("parent") in ("top_level", "subflow"):
+        add(f"r.parent_task_run_id is {'' if criteria['parent'] == 'top_level' else 'not '}null")
+    elif "parent" in criteria:
+        among("(select flow_run_id from task_run where id = r.parent_task_run_id)", criteria["parent"])
+    if "ancestor" in criteria:
+        roots = ",".join("?" * len(criteria["ancestor"]))
+        add(
+            f"""r.id in (with recursive below(id) as (
+            select c.id from flow_run c join task_run t on t.id = c.parent_task_run_id where t.flow_run_id in ({roots})
+            union select c.id from flow_run c join task_run t on t.id = c.parent_task_run_id
+            join below on below.id = t.flow_run_id) select id from below)""",
+            *criteria["ancestor"],
+        )
+    if "created_by" in criteria:
+        among("json_extract(r.created_by, '$.type')", criteria["created_by"])
+    if "flow_version" in criteria:
+        among("r.flow_version", criteria["flow_version"])
+    if "auto_scheduled" in criteria:
+        add("r.auto_scheduled = ?", criteria["auto_scheduled"])
+    for name, value in criteria.get("parameters", {}).items():
+        add("json_extract(r.parameters, ?) = ?", f'$."{name}"', value)
+
+
 def add_flows(add: Any, among: Any, kind: str, criteria: dict[str, Any]) -> None:
-    parent = "r" if kind == "flow_run" else "(select * from flow_run where id = r.flow_run_id)"
+    parent = f"(select * from flow_run where id = {'r.id' if kind == 'flow_run' else 'r.flow_run_id'})"
     flow_of = f"(select flow_id from {parent})" if kind == "task_run" else "r.flow_id"
     deployment_of = f"(select deployment_id from {parent})" if kind == "task_run" else "r.deployment_id"
     if "flow" in criteria:
         among(f"(select name from flow where id = {flow_of})", criteria["flow"])
+    if "work_queue" in criteria:
+        among(f"(select work_queue_name from {parent})", criteria["work_queue"])
+    if "work_pool" in criteria:
+        queue = f"(select work_queue_id from {parent})" if kind == "task_run" else "r.work_queue_id"
+        among(
+            f"(select p.name from work_pool p join work_queue q on q.work_pool_id = p.id where q.id = {queue})",
+            criteria["work_pool"],
+        )
     if "deployment" in criteria:
         name = f"(select name from deployment where id = {deployment_of})"
         full = f"(select name from flow where id = {flow_of}) || '/' || {name}"
@@ -79,7 +136,8 @@ def add_window(add: Any, criteria: dict[str, Any], now: datetime) -> None:
     if since is not None and until is None:
         until = now
     field = criteria.get("time_field", "start_time")
-    column = "coalesce(r.start_time, r.expected_start_time)" if field == "start_time" else f"r.{field}"
+    falls_back = field == "start_time" and criteria.get("start_time_fallback", True)
+    column = "coalesce(r.start_time, r.expected_start_time)" if falls_back else f"r.{field}"
     for end, sign in ((since, ">="), (until, "<=")):
         if end is not None:
             add(f"{column} {sign} ?", end.strftime("%Y-%m-%d %H:%M:%S.%f"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames
+from prefect_nbviz.charts.clock import TICKS, zone_of
 from prefect_nbviz.charts.style import figure, fill, in_order_of_life, note, palette, state_keys, state_labels
 from prefect_nbviz.charts.words import NONE, coverage, duration_text, message_lines, safe, unique_labels
-from prefect_nbviz.errors import FrameError, QueryError, did_you_mean
+from prefect_nbviz.errors import FrameError
 from prefect_nbviz.states import TERMINAL_STATE_TYPES, Theme, state_style
 
 MAX_RUNS_DRAWN = 1_000
@@ -42,16 +43,6 @@ _SYMBOLS = {
     "RolledBack": "circle-open",
     "TimedOut": "triangle-down",
 }
-_DATE = "\n%b %-d, %Y"
-_TICKS = [
-    {"dtickrange": [None, 0.5], "value": "%H:%M:%S.%6f" + _DATE},
-    {"dtickrange": [1, 500], "value": "%H:%M:%S.%L" + _DATE},
-    {"dtickrange": [1_000, 30_000], "value": "%H:%M:%S" + _DATE},
-    {"dtickrange": [60_000, 43_200_000], "value": "%H:%M" + _DATE},
-    {"dtickrange": [86_400_000, 1_209_600_000], "value": "%b %-d\n%Y"},
-    {"dtickrange": ["M1", "M6"], "value": "%b\n%Y"},
-    {"dtickrange": ["M12", None], "value": "%Y"},
-]
 
 
 def plot_state_timeline(intervals: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "light") -> go.Figure:
@@ -103,7 +94,7 @@ def plot_state_timeline(intervals: pd.DataFrame, *, tz: str = "UTC", theme: Them
     """
     frames.require(intervals, NEEDED, made_by="state_intervals()")
     _check_times(intervals)
-    zone = _zone(tz)
+    zone = zone_of(tz)
     if intervals.empty:
         empty = figure("Timeline", coverage(0, intervals, held=0), theme=theme, plot=160)
         return note(empty, "No states to draw", theme=theme)
@@ -128,16 +119,6 @@ def _check_times(intervals: pd.DataFrame) -> None:
             raise FrameError(
                 f"{name} holds no times with a time zone: use pd.to_datetime(…, utc=True) if they are UTC."
             )
-
-
-def _zone(tz: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(tz)
-    except (KeyError, ValueError, OSError, TypeError, AttributeError) as error:
-        zones = sorted(available_timezones())
-        near = [zone for zone in zones if zone.casefold().startswith(str(tz).casefold())][:3]
-        hint = did_you_mean(str(tz), near or zones)
-        raise QueryError(f"tz cannot be {tz!r}.{hint} It is a name such as 'UTC' or 'Europe/Berlin'.") from error
 
 
 @dataclass(frozen=True)
@@ -196,7 +177,7 @@ class _Axis:
             "type": "date",
             "title": f"time ({title}){tail}",
             "range": [*self.wall(ends)],
-            "tickformatstops": _TICKS,
+            "tickformatstops": TICKS,
         }
 
 

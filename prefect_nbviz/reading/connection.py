@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 
+from prefect_nbviz.abilities import Abilities
 from prefect_nbviz.errors import AuthenticationError, NotConnectedError, RefusedError, ServerError, UnreachableError
 
 if TYPE_CHECKING:  # Prefect and httpx take seconds to import: only when the first query runs
@@ -66,13 +67,27 @@ class Connection:
 
         settings = {"transport": self.transport} if self.transport is not None else None
         if self.api_url is not None:
-            return PrefectClient(self.api_url, api_key=self.api_key, httpx_settings=settings)
-        if not PREFECT_API_URL.value():
+            with _addresses_read(self.api_url):
+                return PrefectClient(self.api_url, api_key=self.api_key, httpx_settings=settings)
+        api_url = PREFECT_API_URL.value()
+        if not api_url:
             raise NotConnectedError(
                 "No Prefect API URL is set: run `prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api` "
                 "for a server of your own, or `prefect cloud login` for Prefect Cloud, and restart the kernel."
             )
-        return get_client(httpx_settings=settings)
+        with _addresses_read(api_url):
+            return get_client(httpx_settings=settings)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a server answered."""
+
+    content: Any
+    """The JSON, parsed."""
+
+    headers: Mapping[str, str]
+    """Its headers, by names in any case."""
 
 
 class Server:
@@ -82,6 +97,18 @@ class Server:
         self._client = client
         self.address = public_address(str(client.api_url))
         """Its address, without secrets."""
+        self._abilities: Abilities | None = None
+
+    async def version(self) -> str | None:
+        """Ask for the server's version (`GET /admin/version`); Prefect Cloud tells none."""
+        is_cloud = self._client.server_type.name == "CLOUD"
+        return None if is_cloud else str(await self.request("GET", "/admin/version"))
+
+    async def abilities(self) -> Abilities:
+        """Ask for the server's version, once, and give what it can do."""
+        if self._abilities is None:
+            self._abilities = Abilities.of(await self.version())
+        return self._abilities
 
     async def request(self, method: str, path: str, **options: Any) -> Any:
         """Send one request and give its answer, parsed.
@@ -91,11 +118,15 @@ class Server:
         UnreachableError, AuthenticationError, RefusedError
             As they say; Prefect's client has tried again by then where that makes sense.
         """
+        return (await self.ask(method, path, **options)).content
+
+    async def ask(self, method: str, path: str, **options: Any) -> Reply:
+        """Send one request and give its answer, parsed, with its headers; raises as `request` does."""
         import httpx  # noqa: PLC0415 - Prefect brings it, and it is as slow
 
         try:
             response = await self._client.request(method, path, **options)  # type: ignore[arg-type]
-            return orjson.loads(response.content)
+            return Reply(orjson.loads(response.content), response.headers)
         except httpx.HTTPStatusError as error:
             raise self._refusal(error.response) from self._cause(error)
         except httpx.ConnectError as error:
@@ -103,6 +134,8 @@ class Server:
                 f"Nothing answers at {self.address}: start that server (`prefect server start`), or set "
                 "PREFECT_API_URL to the right address."
             ) from self._cause(error)
+        except httpx.UnsupportedProtocol as error:
+            raise _no_address(self.address) from self._cause(error)
         except httpx.HTTPError as error:
             raise UnreachableError(
                 f"{self.address} stopped answering ({type(error).__name__}): see whether the server is well, "
@@ -139,8 +172,29 @@ def public_address(url: str) -> str:
     >>> public_address("https://me:secret@example.org/api?key=x")
     'https://example.org/api'
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # it might hold a password all the same
+        return "(what is set)"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+
+
+@contextlib.contextmanager
+def _addresses_read(url: str) -> Iterator[None]:
+    """Say in words that an address cannot be read; its cause would show the password in it."""
+    import httpx  # noqa: PLC0415 - Prefect brings it, and it is as slow
+
+    try:
+        yield
+    except (httpx.InvalidURL, ValueError):
+        raise _no_address(public_address(url)) from None
+
+
+def _no_address(address: str) -> UnreachableError:
+    return UnreachableError(
+        f"{address} is no address of a server: PREFECT_API_URL looks like http://127.0.0.1:4200/api, with http:// or "
+        "https:// in front."
+    )
 
 
 def _detail(response: httpx.Response) -> str:

@@ -13,26 +13,24 @@ import pandas as pd
 from prefect_nbviz import frames
 from prefect_nbviz.errors import IncompleteWarning, ServerError
 from prefect_nbviz.order import Row
-from prefect_nbviz.query import RunKind
 from prefect_nbviz.reading.connection import Connection, Server
 from prefect_nbviz.reading.rows import state_frame
+from prefect_nbviz.reading.subjects import resolved, subjects
 from prefect_nbviz.reading.worker import Progress, Report, run
 
 AT_A_TIME = 8
 """Requests under way at once: Prefect's client keeps as many connections alive."""
 
 
-def read_states(
-    runs: pd.DataFrame, *, connection: Connection | None = None, progress: bool | Report = True
-) -> pd.DataFrame:
-    """Read the state history of every run in a frame; a request for each run.
+def read_states(runs: Any, *, connection: Connection | None = None, progress: bool | Report = True) -> pd.DataFrame:
+    """Read the state history of runs; a request for each run.
 
     Parameters
     ----------
     runs
-        Flow runs or task runs, as `read_flow_runs` or `read_task_runs` gives them; with a column
-        `task_run_id` they are task runs. Only ids and names are used, so that a selection of rows
-        and columns will do.
+        A frame as `read_flow_runs` or `read_task_runs` gives it (with a column `task_run_id` they are task
+        runs; only ids and names are used, so that a selection of rows and columns will do), one id or many of
+        either kind, a row of a frame, run objects of Prefect's client, or futures.
     connection, progress
         As in `read_flow_runs`.
 
@@ -46,7 +44,7 @@ def read_states(
     Raises
     ------
     FrameError
-        `runs` has neither `task_run_id` nor `flow_run_id`.
+        `runs` is none of these; a frame has neither `task_run_id` nor `flow_run_id`.
     NotConnectedError, UnreachableError, AuthenticationError, RefusedError
         The server could not be read at all.
 
@@ -65,26 +63,22 @@ def read_states(
     --------
     >>> states = read_states(read_task_runs(state_type="FAILED"))  # doctest: +SKIP
     """
-    kind: RunKind = "task_run" if "task_run_id" in getattr(runs, "columns", ()) else "flow_run"
-    frames.require(runs, [f"{kind}_id"], made_by="read_task_runs() or read_flow_runs()")
-    asked = _runs(runs, kind)
+    asked = subjects(runs)
 
     async def work(state: Progress) -> _Histories:
         async with (connection or Connection()).open() as server:
-            return await _Histories(server, kind, state).read(asked)
+            return await _Histories(server, state).read(await resolved(server, asked))
 
     answer = run(work, progress=progress, unit="histories")
-    frame = state_frame(
-        [(one, answer.found[one["run_id"]]) for one in asked if one["run_id"] in answer.found], kind=kind
-    )
-    of_runs: Mapping[str, Any] = runs.attrs.get(frames.ATTRS, {})
+    frame = state_frame([(one, answer.found[one["run_id"]]) for one in answer.asked if one["run_id"] in answer.found])
+    of_runs: Mapping[str, Any] = getattr(runs, "attrs", {}).get(frames.ATTRS, {})
     reasons = [reason for reason in (of_runs.get("reason"), *answer.reasons()) if reason]
     frame.attrs[frames.ATTRS] = {
         **{word: of_runs[word] for word in ("query", "matched") if word in of_runs},
         "kind": "states",
         "server": answer.server.address,
         "as_of": answer.as_of.isoformat(),
-        "runs_asked": len(asked),
+        "runs_asked": len(answer.asked),
         "runs_read": len(answer.found),
         "runs_without_states": answer.without_states,
         "truncated": bool(reasons),
@@ -95,40 +89,28 @@ def read_states(
     return frame
 
 
-def _runs(runs: pd.DataFrame, kind: RunKind) -> list[Row]:
-    """Give id, name and flow run of each run, once."""
-    ids = runs[f"{kind}_id"]
-    blank = pd.Series([None] * len(runs), index=runs.index, dtype="object")
-    names = runs.get("name", blank)
-    parents = runs.get("flow_run_id", blank)
-    triples = zip(ids, names, parents, strict=True)
-    unique = {one: {"run_id": one, "run_name": name, "flow_run_id": parent} for one, name, parent in triples}
-    return [*unique.values()]
-
-
 class _Histories:
     """The histories of some runs on one server."""
 
-    def __init__(self, server: Server, kind: RunKind, progress: Progress) -> None:
+    def __init__(self, server: Server, progress: Progress) -> None:
         self.server = server
         self.as_of = datetime.now(UTC)
         self.found: dict[str, list[Row]] = {}
         self.without_states: list[str] = []
-        self._kind = kind
         self._progress = progress
         self._failure: ServerError | None = None
-        self._asked = 0
+        self.asked: Sequence[Row] = ()
 
     async def read(self, runs: Sequence[Row]) -> _Histories:
         """Read them all, few at a time; a failure ends it, and what was read is kept."""
-        self._asked = self._progress.total = len(runs)
+        self.asked, self._progress.total = runs, len(runs)
         waiting = iter(runs)
 
         async def take() -> None:
             for one in waiting:
                 if self._failure is not None:
                     return
-                await self._read_one(one["run_id"])
+                await self._read_one(one["run_kind"], one["run_id"])
 
         await asyncio.gather(*(take() for _ in range(AT_A_TIME)))
         if self._failure is not None and not self.found:
@@ -140,16 +122,18 @@ class _Histories:
         said = []
         if self.without_states:
             said.append(
-                f"{len(self.without_states):,} of {self._asked:,} runs have no states on the server (deleted meanwhile?): "
+                f"{len(self.without_states):,} of {len(self.asked):,} runs have no states on the server (deleted meanwhile?): "
                 "their ids are in attrs['prefect_nbviz']['runs_without_states']."
             )
         if self._failure is not None:
-            said.append(f"Reading broke off after {len(self.found):,} of {self._asked:,} histories. {self._failure}")
+            said.append(
+                f"Reading broke off after {len(self.found):,} of {len(self.asked):,} histories. {self._failure}"
+            )
         return said
 
-    async def _read_one(self, run_id: str) -> None:
+    async def _read_one(self, kind: str, run_id: str) -> None:
         try:
-            history = await self.server.request("GET", f"/{self._kind}_states/", params={f"{self._kind}_id": run_id})
+            history = await self.server.request("GET", f"/{kind}_states/", params={f"{kind}_id": run_id})
         except ServerError as error:
             self._failure = error
             return

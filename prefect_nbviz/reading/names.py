@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from prefect_nbviz.errors import did_you_mean
+from prefect_nbviz.filters import batched
 from prefect_nbviz.order import Row
-from prefect_nbviz.plan import batched
 from prefect_nbviz.query import RunQuery
 from prefect_nbviz.reading.connection import Server
 from prefect_nbviz.reading.pages import PAGE, Pages
@@ -22,7 +22,13 @@ async def rows_by_id(server: Server, table: str, ids: Iterable[str | None]) -> l
     wanted = dict.fromkeys(one for one in ids if one is not None)
     rows: list[Row] = []
     for chunk in batched(wanted, PAGE):
-        rows += await server.request("POST", f"/{table}/filter", json={table: {"id": {"any_": [*chunk]}}})
+        rest = [*chunk]
+        while rest:  # a server may give less than a chunk at a time, and ids may be gone
+            found = await server.request("POST", f"/{table}/filter", json={table: {"id": {"any_": rest}}})
+            rows += found
+            known = {row["id"] for row in found}
+            left = [one for one in rest if one not in known]
+            rest = left if len(left) < len(rest) else []
     return rows
 
 

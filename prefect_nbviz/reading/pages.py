@@ -2,7 +2,9 @@
 
 The server's sorts leave ties in any order (only `ID_DESC` is total), so that pages by offset can
 repeat or skip rows. Here a page gives only whole groups of equal keys: its last group is read again
-at the head of the next page, and a group that fills a page is read by id.
+at the head of the next page, and a group that fills a page is read by id. Pages in an order of time
+begin at a key, so that nothing that comes or goes meanwhile shifts them; those by name or id go by
+offset, and step back when their head shows that they were shifted.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from prefect_nbviz.errors import RefusedError
-from prefect_nbviz.order import Body, Order, Row, moment
-from prefect_nbviz.plan import merge
+from prefect_nbviz.filters import merge
+from prefect_nbviz.order import Body, Order, Row, iso, moment
 from prefect_nbviz.query import RunKind
 from prefect_nbviz.reading.connection import Server
 
@@ -40,17 +42,26 @@ class Pages:
         return int(await self._server.request("POST", f"/{self._table}/count", json=body))
 
     async def state_types(self, body: Body) -> Counter[str]:
-        """Count the runs that match by state type (`POST /…/history` with one bin for all time)."""
-        request = body | {
-            "history_start": _ALL_TIME[0],
-            "history_end": _ALL_TIME[1],
-            "history_interval_seconds": _ALL_TIME_SECONDS,
-        }
-        bins = await self._server.request("POST", f"/{self._table}/history", json=request)
+        """Count the runs that match by state type."""
         counts: Counter[str] = Counter()
-        for state in (state for one in bins for state in one["states"]):
-            counts[state["state_type"]] += state["count_runs"]
+        in_all = await self.history(body, start=_ALL_TIME[0], end=_ALL_TIME[1], seconds=_ALL_TIME_SECONDS)
+        for (_, state_type, _), runs in in_all.items():
+            counts[str(state_type)] += runs
         return counts
+
+    async def history(
+        self, body: Body, *, start: str, end: str, seconds: float
+    ) -> Counter[tuple[str, str | None, str | None]]:
+        """Count the runs that match by bin, state type and state name (`POST /…/history`, 500 bins at most)."""
+        span = {"history_start": start, "history_end": end, "history_interval_seconds": seconds}
+        bins = await self._server.request("POST", f"/{self._table}/history", json=body | span)
+        return Counter(
+            {
+                (iso(moment(one["interval_start"])), state["state_type"], state["state_name"]): state["count_runs"]
+                for one in bins
+                for state in one["states"]
+            }
+        )
 
     async def in_order(self, body: Body, order: Order, *, at_most: int | None) -> AsyncIterator[list[Row]]:
         """Give all runs that match, in order, in lists of whole groups of equal keys.
@@ -64,36 +75,37 @@ class Pages:
         at_most
             How many the caller will take, so that pages are no larger than needed; None for all.
         """
-        taken, offset = 0, 0
         start: Body = {}
+        offset = 0
+        given: set[str] = set()
         while True:
             # Two more than wanted: one is of a last group, perhaps cut; one shows that there are more.
-            asked = PAGE if at_most is None else max(min(PAGE, at_most - taken + 2), 2)
+            asked = PAGE if at_most is None else max(min(PAGE, at_most - len(given) + 2), 3)
             rows, is_last = await self._fetch(merge(body, start), order, offset=offset, limit=asked)
+            if offset and (not rows or rows[0]["id"] not in given):
+                # Runs before this page were deleted meanwhile, and others moved up across the seam.
+                offset = max(0, offset - PAGE // 2)
+                continue
+            last: Any = None if is_last else order.key(rows[-1])
+            whole = [row for row in rows if is_last or order.key(row) != last]
+            fresh = [row for row in whole if row["id"] not in given]
             if is_last:
-                yield order.arrange(rows)
+                yield order.arrange(fresh)
                 return
-            last = order.key(rows[-1])
-            whole = [row for row in rows if order.key(row) != last]
-            group = whole or await self._group(merge(body, self._filter(order.at_key(last))))
-            yield order.arrange(group)
-            taken += len(group)
+            group = fresh or await self._group(merge(body, self._filter(order.at_key(last))))
+            yield order.arrange(row for row in group if row["id"] not in given)
+            given.update(row["id"] for row in group)
             if order.is_by_time:
-                start = self._filter(order.from_key(last) if whole else order.beyond_key(last))
-            else:
-                offset += len(group)
+                start = self._filter(order.from_key(last) if fresh else order.beyond_key(last))
+            else:  # the next page begins with a row that was given, so that nothing is between the two
+                offset += len(whole) + (0 if fresh else len(group)) - 1
 
     def _filter(self, filters: Body) -> Body:
         return {self._table: filters}
 
     async def _group(self, body: Body) -> list[Row]:
         """Read the runs of one key, by id."""
-        group: list[Row] = []
-        is_last = False
-        while not is_last:
-            rows, is_last = await self._fetch(body, _BY_ID, offset=len(group), limit=PAGE)
-            group += rows
-        return group
+        return [row async for rows in self.in_order(body, _BY_ID, at_most=None) for row in rows]
 
     async def _fetch(self, body: Body, order: Order, *, offset: int, limit: int) -> tuple[list[Row], bool]:
         """Read one page, and say whether nothing comes after it."""

@@ -26,6 +26,7 @@ _COMMON_FIELDS = (
     "expected_start_time",
     "start_time",
     "end_time",
+    "next_scheduled_start_time",
     "run_count",
 )
 _FIELDS: dict[RunKind, tuple[str, ...]] = {
@@ -41,6 +42,7 @@ _FIELDS: dict[RunKind, tuple[str, ...]] = {
         "parent_task_run_id",
         "auto_scheduled",
         "flow_version",
+        "created_by",
         "created",
         "updated",
     ),
@@ -78,12 +80,11 @@ def task_run_frame(rows: Sequence[Row], *, flow_runs: Names, flows: Names) -> pd
     return frame.assign(duration=_duration)
 
 
-def state_frame(histories: Sequence[tuple[Row, Sequence[Row]]], *, kind: RunKind) -> pd.DataFrame:
-    """Make a frame of states from runs (`run_id`, `run_name`, `flow_run_id`) and their histories."""
+def state_frame(histories: Sequence[tuple[Row, Sequence[Row]]]) -> pd.DataFrame:
+    """Make a frame of states from runs (`run_kind`, `run_id`, `run_name`, `flow_run_id`) and their histories."""
     pairs = [(run, state) for run, history in histories for state in history]
     runs, states = [run for run, _ in pairs], [state for _, state in pairs]
-    data = _columns(runs, ("run_id", "run_name", "flow_run_id")) | {
-        "run_kind": [kind] * len(pairs),
+    data = _columns(runs, ("run_kind", "run_id", "run_name", "flow_run_id")) | {
         "state_type": [state["type"] for state in states],
         "state_name": [state["name"] for state in states],
         "timestamp": [state["timestamp"] for state in states],

@@ -1,0 +1,87 @@
+"""Counts over time: how many runs of which state were expected to start when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from prefect_nbviz import frames, schema
+from prefect_nbviz.charts.clock import TICKS, zone_of
+from prefect_nbviz.charts.style import figure, fill, in_order_of_life, note, state_keys, state_labels
+from prefect_nbviz.charts.words import coverage, safe
+from prefect_nbviz.states import Theme, state_style
+
+_HOVER = "%{hovertext}<extra></extra>"
+
+
+def plot_run_counts(counts: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "light") -> go.Figure:
+    """Draw how many runs were expected to start when, stacked by the state that they are in.
+
+    Parameters
+    ----------
+    counts
+        What `read_run_counts` gives: the columns of `schema.RUN_COUNTS`.
+    tz
+        Name of the time zone of the axis, such as `"Europe/Berlin"`; that of the bins fits best.
+    theme
+        The background that it will be seen on, `"light"` or `"dark"`.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        One bar for each bin and state, as wide as the bin; its subtitle says how many of how many runs
+        they hold. `customdata` of a bar holds its state type and state name.
+
+    Raises
+    ------
+    FrameError
+        `counts` lacks a column.
+    QueryError
+        There is no such time zone or theme.
+
+    See Also
+    --------
+    https://docs.prefect.io/v3/api-ref/rest-api/server/flow-runs/flow-run-history
+
+    Examples
+    --------
+    >>> counts = frames.typed({
+    ...     "bin_start": ["2026-01-01T06:00Z"], "bin_end": ["2026-01-01T07:00Z"],
+    ...     "state_type": ["FAILED"], "state_name": ["TimedOut"], "runs": [3],
+    ... }, schema.RUN_COUNTS)
+    >>> plot_run_counts(counts, tz="Europe/Berlin").data[0].x[0]
+    '2026-01-01T07:00:00'
+    """
+    frames.require(counts, schema.names(schema.RUN_COUNTS), made_by="read_run_counts()")
+    zone = zone_of(tz)
+    runs = int(counts["runs"].sum())
+    subtitle = coverage(runs, counts, held=runs)
+    if not runs:
+        return note(figure("Runs over time", subtitle, theme=theme, plot=160), "No runs to count", theme=theme)
+    keyed = counts.assign(state=state_keys(counts))
+    labels = state_labels(in_order_of_life(keyed["state"].unique()))
+    fig = figure("Runs over time", subtitle, theme=theme, plot=260, legend=labels.values())
+    for key, label in labels.items():
+        fig.add_trace(_bars(keyed[keyed["state"] == key], key, label, str(zone), theme))
+    fig.update_layout(barmode="stack", bargap=0)
+    fig.update_xaxes(type="date", title=f"expected start ({safe(str(zone))})", tickformatstops=TICKS)
+    return fig.update_yaxes(title="runs", rangemode="tozero", tickformat=",d")
+
+
+def _bars(counts: pd.DataFrame, key: tuple[str, str], label: str, tz: str, theme: Theme) -> go.Bar:
+    starts, ends = (counts[column].dt.tz_convert(tz) for column in ("bin_start", "bin_end"))
+    lengths: Any = (counts["bin_end"] - counts["bin_start"]).dt.total_seconds() * 1_000
+    spans = [f"{start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S}" for start, end in zip(starts, ends, strict=True)]
+    return go.Bar(
+        x=[f"{start:%Y-%m-%dT%H:%M:%S}" for start in starts],
+        y=counts["runs"].to_numpy(),
+        width=lengths.to_numpy(),
+        offset=0,
+        name=label,
+        marker=fill(state_style(*key, theme=theme), theme) | {"line": {"width": 0}},
+        customdata=[[*key]] * len(counts),
+        hovertext=[f"<b>{label}: {runs:,}</b><br>{span}" for runs, span in zip(counts["runs"], spans, strict=True)],
+        hovertemplate=_HOVER,
+    )

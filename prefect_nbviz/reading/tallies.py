@@ -1,0 +1,209 @@
+"""Count runs without reading them, in all and over time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby, pairwise
+from typing import Any
+
+import pandas as pd
+
+from prefect_nbviz import frames, schema
+from prefect_nbviz.errors import QueryError
+from prefect_nbviz.order import Body, iso
+from prefect_nbviz.plan import Plan
+from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
+from prefect_nbviz.reading.connection import Connection
+from prefect_nbviz.reading.counting import count, tally
+from prefect_nbviz.reading.reader import Reader
+from prefect_nbviz.reading.worker import Progress, Report, run
+
+MOST_BINS = 20_000
+"""Bins of one answer; the server gives 500 with a request."""
+
+_BINS_PER_REQUEST = 500
+_Key = tuple[str, str | None, str | None]
+"""Beginning of a bin, state type, state name."""
+
+
+def count_runs(
+    query: FlowRunQuery | TaskRunQuery, *, connection: Connection | None = None, progress: bool | Report = True
+) -> int:
+    """Count the runs that match, whatever the query's `limit`.
+
+    The server counts them (`POST /…/count`), with one request for most queries. Where a criterion is done by
+    the reader (see `query.plan()`), all rows are read to count them.
+
+    Raises
+    ------
+    NotConnectedError, UnreachableError, AuthenticationError, RefusedError
+        The server could not be asked, or broke off.
+
+    See Also
+    --------
+    https://docs.prefect.io/v3/api-ref/rest-api/server/task-runs/count-task-runs
+
+    Examples
+    --------
+    >>> count_runs(TaskRunQuery(state_type="FAILED", since="1d"))  # doctest: +SKIP
+    17
+    """
+    everything = query.replace(limit=None, sort="ID_DESC")
+
+    async def work(state: Progress) -> int:
+        async with (connection or Connection()).open() as server:
+            reader = Reader(server, everything, state)
+            counted = await count(reader.pages, await reader.plan())
+            return len(await reader.ids()) if counted is None else counted
+
+    return run(work, progress=progress, unit="runs")
+
+
+def read_run_counts(
+    query: FlowRunQuery | TaskRunQuery,
+    *,
+    freq: str = "1h",
+    tz: str = "UTC",
+    connection: Connection | None = None,
+    progress: bool | Report = True,
+) -> pd.DataFrame:
+    """Count the runs that match over time, by state type and state name, whatever the query's `limit`.
+
+    The server counts them (`POST /…/history`), so that a month of a big server takes a request or two, and no
+    rows. Where a criterion is done by the reader, the rows are read to count them.
+
+    Parameters
+    ----------
+    query
+        What is asked.
+    freq
+        Length of a bin, as pandas writes it: `"15min"`, `"1h"`, `"1D"`, `"MS"`; a second at least.
+    tz
+        Time zone whose days the bins follow: bins of a day begin at its midnight, also when its clocks change,
+        shorter ones are laid from the midnight before the first run.
+    connection, progress
+        As in `read_flow_runs`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each bin, state type and state name that has runs, with the columns of `schema.RUN_COUNTS`.
+        A run is in the bin of its `expected_start_time`, as on the server; bins hold their beginning and not
+        their end. `attrs["prefect_nbviz"]` tells `query`, `server`, `as_of`, `matched` (the sum of `runs`),
+        `freq`, `tz`.
+
+    Raises
+    ------
+    QueryError
+        `freq` or `tz` cannot be, or there would be more than `MOST_BINS` bins.
+    NotConnectedError, UnreachableError, AuthenticationError, RefusedError
+        The server could not be asked, or broke off.
+
+    See Also
+    --------
+    https://docs.prefect.io/v3/api-ref/rest-api/server/flow-runs/flow-run-history
+
+    Examples
+    --------
+    >>> counts = read_run_counts(TaskRunQuery(since="4w"), freq="1D", tz="Europe/Berlin")  # doctest: +SKIP
+    """
+    _check(freq, tz)
+    everything = query.replace(limit=None, sort="EXPECTED_START_TIME_ASC")
+
+    async def work(state: Progress) -> pd.DataFrame:
+        async with (connection or Connection()).open() as server:
+            reader = Reader(server, everything, state)
+            plan = await reader.plan()
+            if plan.count_requests is None:
+                counts, edges = _of_rows(await reader.rows(), freq, tz)
+            else:
+                counts, edges = await _of_history(reader, plan, freq, tz)
+            return _frame(counts, edges, reader, freq, tz)
+
+    return run(work, progress=progress, unit="runs")
+
+
+def _check(freq: str, tz: str) -> None:
+    try:
+        first, second = pd.date_range("2026-01-01", periods=2, freq=freq, tz=tz)
+    except Exception as error:
+        raise QueryError(
+            f"freq={freq!r} and tz={tz!r} make no bins: use them as in freq='15min', '1h' or '1D' and tz='Europe/Berlin'."
+        ) from error
+    if second - first < pd.Timedelta(seconds=1):
+        raise QueryError(f"freq cannot be {freq!r}: the server's bins last a second at least.")
+
+
+async def _of_history(reader: Reader, plan: Plan, freq: str, tz: str) -> tuple[Counter[_Key], pd.DatetimeIndex]:
+    first, last = [await reader.extreme(sort) for sort in ("EXPECTED_START_TIME_ASC", "EXPECTED_START_TIME_DESC")]
+    if first is None or last is None:
+        return Counter(), pd.DatetimeIndex([], tz="UTC")
+    edges = _edges(first, last, freq, tz)
+    counts: Counter[_Key] = Counter()
+    for start, end, seconds in _stretches(edges):
+
+        async def measure(body: Body, start: str = start, end: str = end, seconds: float = seconds) -> Counter[_Key]:
+            return await reader.pages.history(body, start=start, end=end, seconds=seconds)
+
+        counts.update(await tally(measure, plan) or {})
+    return counts, edges
+
+
+def _edges(first: datetime, last: datetime, freq: str, tz: str) -> pd.DatetimeIndex:
+    """Give the beginnings of the bins that hold all from `first` to `last`, and the end of the last."""
+    begin, end = (pd.Timestamp(time).tz_convert(tz) for time in (first, last))
+    anchor = pd.tseries.frequencies.to_offset(freq).rollback(begin.normalize())
+    one, two = pd.date_range(anchor, periods=2, freq=freq)
+    if (end - anchor) / (two - one) > MOST_BINS:
+        raise QueryError(
+            f"freq={freq!r} makes more than {MOST_BINS:,} bins of these runs: use a longer one, or a shorter window."
+        )
+    edges = pd.date_range(anchor, end + 2 * (two - one), freq=freq)
+    from_first = max(int((edges <= begin).sum()) - 1, 0)
+    return edges[from_first : int((edges <= end).sum()) + 1].tz_convert("UTC")
+
+
+def _stretches(edges: pd.DatetimeIndex) -> Iterator[tuple[str, str, float]]:
+    """Cut the bins into stretches of one length, short enough for a request: beginning, end, seconds of a bin."""
+    lengths = [end - start for start, end in pairwise(edges)]
+    for length, group in groupby(range(len(lengths)), key=lengths.__getitem__):
+        places = [*group]
+        for place in range(places[0], places[-1] + 1, _BINS_PER_REQUEST):
+            end = edges[min(place + _BINS_PER_REQUEST, places[-1] + 1)]
+            yield iso(edges[place].to_pydatetime()), iso(end.to_pydatetime()), length.total_seconds()
+
+
+def _of_rows(rows: Sequence[Any], freq: str, tz: str) -> tuple[Counter[_Key], pd.DatetimeIndex]:
+    if not rows:
+        return Counter(), pd.DatetimeIndex([], tz="UTC")
+    times = pd.to_datetime([row["expected_start_time"] for row in rows], utc=True, format="ISO8601")
+    edges = _edges(times.min().to_pydatetime(), times.max().to_pydatetime(), freq, tz)
+    bins = edges.searchsorted(times, side="right") - 1
+    return Counter(
+        (iso(edges[int(place)].to_pydatetime()), row["state_type"], row["state_name"])
+        for place, row in zip(bins, rows, strict=True)
+    ), edges
+
+
+def _frame(counts: Counter[_Key], edges: pd.DatetimeIndex, reader: Reader, freq: str, tz: str) -> pd.DataFrame:
+    ends = {iso(start.to_pydatetime()): end for start, end in pairwise(edges)}
+    rows = [(start, kind, name, runs) for (start, kind, name), runs in counts.items() if runs]
+    data = {
+        "bin_start": [start for start, *_ in rows],
+        "bin_end": [iso(ends[start].to_pydatetime()) for start, *_ in rows],
+        "state_type": [kind for _, kind, _, _ in rows],
+        "state_name": [name for _, _, name, _ in rows],
+        "runs": [runs for *_, runs in rows],
+    }
+    frame = frames.typed(data, schema.RUN_COUNTS).sort_values(
+        ["bin_start", "state_type", "state_name"], ignore_index=True
+    )
+    frame.attrs[frames.ATTRS] = reader.about() | {
+        "kind": "run_counts",
+        "matched": int(frame["runs"].sum()),
+        "freq": freq,
+        "tz": tz,
+    }
+    return frame

@@ -1,0 +1,227 @@
+"""Queries made at random over every criterion: rows, order and counts equal SQL on the server's database, every time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sql_reference import matching_ids
+
+from prefect_nbviz import (
+    Connection,
+    FlowRunQuery,
+    TaskRunQuery,
+    count_runs,
+    plot_state_counts,
+    read_flow_runs,
+    read_run_counts,
+    read_task_runs,
+)
+from prefect_nbviz.demo.server import PrivateServer
+from prefect_nbviz.errors import PrefectNbvizWarning
+from prefect_nbviz.query import RunQuery
+
+pytestmark = pytest.mark.server
+
+SEED_HISTORY = Path(__file__).parents[1] / "benchmarks" / "seed_history.py"
+RELAXED = settings(
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+TAGS = ["prod", "dev", "etl", "billing", "nightly", "project_id:7", "nothing has this"]
+STATE_NAMES = ["Completed", "Failed", "TimedOut", "Cached", "Late", "Scheduled", "Cancelled"]
+STATE_TYPES = ["COMPLETED", "FAILED", "CRASHED", "SCHEDULED", "CANCELLED", "PENDING"]
+FLOWS = ["daily_ingest", "train_model", "billing_rollup", "no such flow"]
+
+
+def some(values: list[str], most: int = 3) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(values), min_size=1, max_size=most, unique=True)
+
+
+def optional(flow_run_ids: list[str], ids: list[str], names: list[str]) -> dict[str, st.SearchStrategy[Any]]:
+    return {
+        "ids": some(ids, 20),
+        "name": some(names, 5),
+        "name_not": some(names),
+        "name_like": st.sampled_from(["a", "ACT", "_", "%", "-0", "e_", "<IMG"]),
+        "flow": some(FLOWS),
+        "deployment": some(["nightly", "daily_ingest/nightly", "weekly", "other"]),
+        "work_pool": some(["demo-pool", "other"]),
+        "work_queue": some(["high", "default"]),
+        "tags_all": some(TAGS, 2),
+        "tags_any": st.lists(st.sampled_from(TAGS), max_size=3, unique=True),
+        "tags_none": some(TAGS),
+        "tag_keys": st.just(["project_id"]),
+        "untagged": st.booleans(),
+        "state_type": some(STATE_TYPES),
+        "state_type_not": some(STATE_TYPES),
+        "state_name": some(STATE_NAMES),
+        "state_name_not": some(STATE_NAMES),
+        "run_count_min": st.integers(1, 3),
+        "start_time_fallback": st.just(value=False),
+    }
+
+
+def optional_of_flow_runs(flow_run_ids: list[str]) -> dict[str, st.SearchStrategy[Any]]:
+    return {
+        "parent": st.sampled_from(["top_level", "subflow"]) | some(flow_run_ids, 9),
+        "ancestor": some(flow_run_ids, 9),
+        "created_by": some(["DEPLOYMENT", "USER"], 1),
+        "flow_version": some(["v1", "v2"]),
+        "auto_scheduled": st.booleans(),
+        "parameters": st.sampled_from([{"region": "eu"}, {"rows": 12}, {"source": "orders", "rows": 80}, {"day": 3}]),
+    }
+
+
+@dataclass(frozen=True)
+class History:
+    """A server, its database, and what its runs are called."""
+
+    connection: Connection
+    database: Path
+    flow_runs: pd.DataFrame
+    task_runs: pd.DataFrame
+
+    def queries(self) -> st.SearchStrategy[RunQuery]:
+        return st.one_of(self.of_flow_runs(), self.of_task_runs())
+
+    def of_flow_runs(self) -> st.SearchStrategy[FlowRunQuery]:
+        ids = self.flow_runs["flow_run_id"].tolist()
+        choices = optional(ids, ids, self.flow_runs["name"].tolist()) | optional_of_flow_runs(ids)
+        return self._queries(FlowRunQuery, choices)
+
+    def of_task_runs(self) -> st.SearchStrategy[TaskRunQuery]:
+        flow_run_ids = self.flow_runs["flow_run_id"].tolist()
+        choices = optional(flow_run_ids, self.task_runs["task_run_id"].tolist(), self.task_runs["name"].tolist())
+        parents = st.none() | some(flow_run_ids, 9) | self.of_flow_runs()
+        return self._queries(TaskRunQuery, choices, flow_runs=parents)
+
+    @staticmethod
+    def _queries(kind: Any, choices: dict[str, st.SearchStrategy[Any]], **more: Any) -> st.SearchStrategy[Any]:
+        """Give queries of a few criteria each: with many, nothing would match."""
+        words = st.lists(st.sampled_from(sorted(choices)), max_size=3, unique=True)
+        chosen = words.flatmap(lambda picked: st.fixed_dictionaries({word: choices[word] for word in picked}))
+        window = st.sampled_from([{}, {}, {"since": "20d", "until": "2m"}, {"since": "5d"}, {"until": "1d"}])
+        field = st.sampled_from(["start_time", "end_time", "expected_start_time"])
+        limit = st.sampled_from([1, 2, 199, 200, 201, 1_000, None])
+        rest = st.fixed_dictionaries({"sort": st.sampled_from(kind.sorts), "limit": limit, "time_field": field, **more})
+        return st.tuples(chosen, window, rest).map(
+            lambda all_of_it: kind(**all_of_it[0], **all_of_it[1], **all_of_it[2])
+        )
+
+
+def history(server: PrivateServer) -> History:
+    connection = Connection(server.api_url)
+    return History(
+        connection,
+        server.database,
+        read_flow_runs(limit=None, connection=connection, progress=False),
+        read_task_runs(limit=None, connection=connection, progress=False),
+    )
+
+
+@pytest.fixture(scope="module")
+def real(demo_server: PrivateServer) -> History:
+    return history(demo_server)
+
+
+@pytest.fixture(scope="module")
+def long() -> Iterator[History]:
+    """A made history of 20,000 task runs, on a real server."""
+    with PrivateServer() as server:
+        command = [
+            sys.executable,
+            str(SEED_HISTORY),
+            str(server.database),
+            "--flow-runs",
+            "100",
+            "--tasks-per-run",
+            "200",
+        ]
+        subprocess.run(command, check=True, capture_output=True)
+        yield history(server)
+
+
+def read(query: RunQuery, connection: Connection) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PrefectNbvizWarning)
+        reader: Any = read_flow_runs if query.kind == "flow_run" else read_task_runs
+        return reader(query, connection=connection, progress=False)
+
+
+def holds(query: RunQuery, history: History) -> None:
+    frame = read(query, history.connection)
+    attrs = frame.attrs["prefect_nbviz"]
+    as_of = datetime.fromisoformat(attrs["as_of"])
+    expected = matching_ids(history.database, query.kind, query.criteria(), as_of)
+    assert frame[f"{query.kind}_id"].tolist() == expected[: query.limit]
+    assert attrs["matched"] in ((len(expected), None) if attrs["truncated"] else (len(expected),))
+    assert attrs["truncated"] or len(frame) == len(expected)
+
+
+def counts_hold(query: RunQuery, freq: str, tz: str, history: History) -> None:
+    """Compare the counts with the rows; the window ends in the past, so that both see the same."""
+    query = query.replace(limit=None, until="3m", since=None)
+    rows = read(query, history.connection)
+    counted = read_run_counts(query, freq=freq, tz=tz, connection=history.connection, progress=False)  # type: ignore[arg-type]
+    assert count_runs(query, connection=history.connection, progress=False) == len(rows)  # type: ignore[arg-type]
+    by_state = ["state_type", "state_name"]
+    of_rows = rows.groupby(by_state, observed=True).size().to_dict()
+    assert counted.groupby(by_state, observed=True)["runs"].sum().to_dict() == of_rows
+    for one in counted.head(40).itertuples():
+        is_in = (rows["expected_start_time"] >= one.bin_start) & (rows["expected_start_time"] < one.bin_end)
+        assert (
+            is_in & (rows["state_name"] == one.state_name) & (rows["state_type"] == one.state_type)
+        ).sum() == one.runs
+
+
+BINS = st.tuples(
+    st.sampled_from(["37min", "1h", "6h", "1D", "W", "MS"]), st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"])
+)
+
+
+@RELAXED
+@given(data=st.data())
+def test_real_runs(real: History, data: st.DataObject) -> None:
+    holds(data.draw(real.queries()), real)
+
+
+@RELAXED
+@given(data=st.data())
+def test_a_long_history(long: History, data: st.DataObject) -> None:
+    holds(data.draw(long.queries()), long)
+
+
+@settings(RELAXED, max_examples=60)
+@given(data=st.data())
+def test_counts_of_real_runs(real: History, data: st.DataObject) -> None:
+    counts_hold(data.draw(real.queries()), *data.draw(BINS), real)
+
+
+@settings(RELAXED, max_examples=30)
+@given(data=st.data())
+def test_counts_of_a_long_history(long: History, data: st.DataObject) -> None:
+    counts_hold(data.draw(long.queries()), *data.draw(BINS), long)
+
+
+def test_the_chart_the_counts_and_the_rows_agree(long: History) -> None:
+    rows = long.task_runs
+    counted = read_run_counts(TaskRunQuery(), freq="1D", connection=long.connection, progress=False)
+    chart = plot_state_counts(rows)
+    drawn = dict(zip((key[0] for key in chart.data[0].customdata), chart.data[0].y, strict=True))
+    of_rows = {kind: number for kind, number in rows["state_type"].value_counts().items() if number}
+    of_counts = counted.groupby("state_type", observed=True)["runs"].sum().to_dict()
+    assert of_rows == of_counts == drawn
+    assert sum(drawn.values()) == len(rows) == 20_000
