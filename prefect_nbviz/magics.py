@@ -12,13 +12,26 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 
+from prefect_nbviz import forms
+from prefect_nbviz.criteria import SUBFLOW, TOP_LEVEL
 from prefect_nbviz.errors import PrefectNbvizError, QueryError, did_you_mean
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
 from prefect_nbviz.reading import read_flow_runs, read_task_runs
 from prefect_nbviz.states import STATE_TYPES
 
 _KINDS: Mapping[str, type[FlowRunQuery | TaskRunQuery]] = {"task": TaskRunQuery, "flow": FlowRunQuery}
-_SINGLE = ("name_like", "since", "until", "time_field", "sort", "limit")
+_FLAGS = ("untagged", "start_time_fallback", "auto_scheduled")
+_NUMBERS = ("limit", "run_count_min")
+_SINGLE = ("name_like", "since", "until", "time_field", "sort", *_FLAGS, *_NUMBERS)
+_NAMED = ("flow_runs", "parent", "ancestor", "parameters")
+_YES_NO = {"yes": True, "true": True, "no": False, "false": False}
+_EXAMPLES = {
+    **dict.fromkeys(("--since", "--until"), "1d"),
+    **dict.fromkeys((f"--{word.replace('_', '-')}" for word in _FLAGS), "yes"),
+    "--run-count-min": "2",
+    "--parameters": "region=eu",
+    "--parent": TOP_LEVEL,
+}
 
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
@@ -40,31 +53,58 @@ class PrefectMagics(Magics):
         """Read runs into a DataFrame: `%prefect_runs [task|flow] [--criterion value …]`.
 
         Task runs unless told `flow`. Criteria combine with *and*, several values of one with *or*
-        (except in `--tags-all` and `--tags-none`); repeat an option or list values after it, and
-        quote a value that holds a space. `$name` and `{expression}` stand for values from Python.
+        (except in `--tags-all`, `--tags-none`, `--tag-keys`, `--parameters` and those that end in
+        `-not`); repeat an option or list values after it, and quote a value that holds a space.
+        `$name` and `{expression}` stand for values from Python.
 
             --state FAILED TimedOut    state types or names
             --state-type FAILED        state types only
+            --state-type-not FAILED    none of these state types
             --state-name TimedOut      state names only, exact
+            --state-name-not Late      none of these state names
+            --run-count-min 2          entered a running state as often or more: those that were retried
             --tags-any prod etl        one or more of these tags
             --tags-all prod etl        all of these tags
             --tags-none dev            none of these tags
+            --tag-keys project_id      a tag key:value for each of these keys
+            --untagged yes             yes: without any tag; no: with some
             --name transform-0         exact names
+            --name-not transform-0     none of these names
             --name-like transform      text that the name contains
             --flow daily_ingest        names of flows
             --deployment flow/nightly  names of deployments, with or without their flow
+            --work-pool kubernetes     names of work pools
+            --work-queue default       names of work queues
             --ids ID ID                ids of the runs
-            --flow-runs ID ID          task runs: ids of their flow runs, or the name of a variable that holds
-                                       them, a frame of them or a FlowRunQuery
             --since 1d  --until 1h     back from now (m, h, d, w), or ISO time with an offset
             --time-field end_time      what since and until are about
+            --start-time-fallback no   leave out runs that never started, instead of taking the time they were
+                                       expected at
             --sort NAME_ASC            order
             --limit 50                 at most as many, or none for all; 1,000 unless told
+
+        Of task runs only:
+
+            --flow-runs ID ID          ids of their flow runs
+
+        Of flow runs only:
+
+            --parent top_level         top_level, subflow, or ids of flow runs whose children to give
+            --ancestor ID ID           ids of flow runs: all subflow runs below them
+            --created-by SCHEDULE      who created it: SCHEDULE, DEPLOYMENT, AUTOMATION, USER, …
+            --flow-version 1.2         versions of the flow
+            --auto-scheduled yes       yes: made by a schedule; no: by anything else
+            --parameters region=eu rows=12
+                                       values of parameters, read as JSON where they are JSON; else text
+
+        `--flow-runs`, `--parent` and `--ancestor` also take the name of a variable that holds a frame or ids
+        (`--flow-runs` a FlowRunQuery, too), and `--parameters` that of a dict.
 
         Examples
         --------
             %prefect_runs --state failed --since 1d
             failed = %prefect_runs task --tags-any prod etl --state FAILED CRASHED --limit none
+            %prefect_runs flow --parent top_level --parameters region=eu
         """
         query = self._query(line)
         try:
@@ -103,7 +143,7 @@ def parse(line: str, *, names: Mapping[str, Any]) -> FlowRunQuery | TaskRunQuery
         The text: perhaps `task` or `flow`, then options, which are the fields of the query with
         dashes; and `--state`, which takes state types and state names.
     names
-        Variables that `--flow-runs` may name.
+        Variables that `--flow-runs`, `--parent`, `--ancestor` and `--parameters` may name.
 
     Raises
     ------
@@ -147,7 +187,7 @@ def _split(line: str) -> tuple[str, list[tuple[str, list[str]]]]:
             raise QueryError(f"{token!r} stands before any option: write --name {token} for a name.")
     for option, values in options:
         if not values:
-            raise QueryError(f"{option} needs a value, as in {option} {'1d' if option == '--since' else 'VALUE'}.")
+            raise QueryError(f"{option} needs a value, as in {option} {_EXAMPLES.get(option, 'VALUE')}.")
     return kind, options
 
 
@@ -161,20 +201,36 @@ def _word(kind: str, option: str) -> str:
 
 
 def _value(word: str, values: list[str], names: Mapping[str, Any]) -> Any:
-    if word == "flow_runs" and len(values) == 1 and values[0] in names:
+    if word == "parent" and values in ([TOP_LEVEL], [SUBFLOW]):
+        return values[0]
+    if word in _NAMED and len(values) == 1 and values[0] in names:
         return names[values[0]]
-    if word not in _SINGLE:
-        return values
+    if word == "parameters":
+        return forms.parameter_values("--parameters", values)
+    if word == "parent" and len(values) == 1:
+        return values[0]
+    return _single(word, values) if word in _SINGLE else values
+
+
+def _single(word: str, values: list[str]) -> Any:
+    option, value = f"--{word.replace('_', '-')}", values[0]
     if len(values) > 1:
-        option = f"--{word.replace('_', '-')}"
         raise QueryError(f"{option} takes one value, not {len(values)}: put quotes around a value that holds spaces.")
-    return _limit(values[0]) if word == "limit" else values[0]
+    if word in _FLAGS:
+        return _flag(option, value)
+    return _number(option, value) if word in _NUMBERS else value
 
 
-def _limit(text: str) -> int | None:
+def _flag(option: str, text: str) -> bool:
+    if text.casefold() not in _YES_NO:
+        raise QueryError(f"{option} takes yes or no, not {text!r}.")
+    return _YES_NO[text.casefold()]
+
+
+def _number(option: str, text: str) -> int | None:
     if text.casefold() in {"none", "all"}:
         return None
     try:
         return int(text.replace(",", "").replace("_", ""))
     except ValueError:
-        raise QueryError(f"--limit takes a number, or none for all that match; not {text!r}.") from None
+        raise QueryError(f"{option} takes a number, or none for no bound; not {text!r}.") from None

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import ipywidgets as ipw
 import pandas as pd
 
-from prefect_nbviz.query import QUERY_TYPES, FlowRunQuery, RunQuery, TaskRunQuery
-from prefect_nbviz.states import STATE_NAMES
-from prefect_nbviz.widgets.chips import StateField, TagField
+from prefect_nbviz.query import QUERY_TYPES, FlowRunQuery, RunKind, RunQuery, TaskRunQuery
+from prefect_nbviz.widgets.fields import ESSENTIAL, GROUPS, Field, make_fields
 from prefect_nbviz.widgets.kept import KeptCriteria
 from prefect_nbviz.widgets.window import WindowField
 
-LIMITS = {"100": 100, "1,000": 1_000, "10,000": 10_000, "All": None}
-"""How many runs can be chosen to be read at most."""
-
-_SORTS = {
-    "EXPECTED_START_TIME_DESC": "Expected start, newest first",
-    "EXPECTED_START_TIME_ASC": "Expected start, oldest first",
-    "START_TIME_DESC": "Start, newest first",
-    "START_TIME_ASC": "Start, oldest first",
-    "END_TIME_DESC": "End, newest first",
-    "NAME_ASC": "Name, A to Z",
-    "NAME_DESC": "Name, Z to A",
-    "ID_DESC": "Id",
-}
 _SUGGESTED = {
     "tags_any": "tags",
     "tags_all": "tags",
@@ -36,34 +23,15 @@ _SUGGESTED = {
     "flow": "flow_name",
     "deployment": "deployment_name",
     "name": "name",
+    "name_not": "name",
+    "work_pool": "work_pool_name",
+    "work_queue": "work_queue_name",
+    "flow_version": "flow_version",
 }
+"""The columns whose texts a field offers."""
+
 _MAX_SUGGESTED = 200
-_TIME_FIELDS = {"Start": "start_time", "End": "end_time", "Expected start": "expected_start_time"}
 _KINDS = {"Task runs": "task_run", "Flow runs": "flow_run"}
-
-
-@dataclass(frozen=True)
-class Field:
-    """The control of one criterion."""
-
-    widget: Any
-    """An ipywidget with a `value`."""
-
-    @property
-    def criterion(self) -> Any:
-        """What the control says; None where it says nothing."""
-        value = self.widget.value
-        return tuple(value) or None if isinstance(value, list) else None if value == "" else value
-
-    def take(self, value: Any) -> None:
-        """Make the control say a criterion."""
-        match self.widget:
-            case TagField() | StateField():
-                self.widget.value = [*(value or ())]
-            case ipw.Text():
-                self.widget.value = value or ""
-            case _:
-                self.widget.value = value
 
 
 class FilterControls(ipw.VBox):
@@ -86,10 +54,11 @@ class FilterControls(ipw.VBox):
         self.kind = ipw.ToggleButtons(options=[*_KINDS.items()], tooltips=["Look at task runs", "Look at flow runs"])
         self.window = WindowField()
         self.kept = KeptCriteria()
-        self.fields = {word: Field(widget) for word, widget in _widgets().items()}
+        self.fields = make_fields()
         self.actions = ipw.HBox()
         self.actions.add_class("nbviz-actions")
-        self.more = ipw.Accordion([_row(*(self.fields[word].widget for word in _MORE))])
+        self.groups = {title: _group(title, self._row(words)) for title, words in GROUPS.items()}
+        self.more = ipw.Accordion([ipw.VBox([*self.groups.values()])])
         self._callbacks: list[Callable[[], None]] = []
         self._is_held = False
         super().__init__(self._layout())
@@ -108,20 +77,18 @@ class FilterControls(ipw.VBox):
             They say something that cannot be.
         """
         since, until = self.window.value
-        said = {word: field.criterion for word, field in self.fields.items()}
-        kept = {word: value for word, value in self.kept.of(self.kind.value).items() if said.get(word) is None}
-        return QUERY_TYPES[self.kind.value](**said | kept, since=since, until=until)
+        said = {word: field.criterion for word, field in self._fields().items()}
+        kept = {word: value for word, value in self.kept.of(self._kind).items() if said.get(word) is None}
+        return QUERY_TYPES[self._kind](**said | kept, since=since, until=until)
 
     @value.setter
     def value(self, query: RunQuery) -> None:
         with self._held():
             self.kind.value = query.kind
-            self._offer_sorts()
-            self._offer_limit(query.limit)
             self.window.value = query.since, query.until
-            for word, field in self.fields.items():
-                field.take(getattr(query, word))
-            self.kept.value = _without_control(query)
+            asked = _without_window(query)
+            said = {word for word, field in self.fields.items() if field.take(asked.get(word))}
+            self.kept.value = {word: value for word, value in asked.items() if value is not None and word not in said}
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call back when what the controls say may have changed."""
@@ -135,8 +102,18 @@ class FilterControls(ipw.VBox):
         """Offer the texts that some runs have; any other can still be typed."""
         for word, column in _SUGGESTED.items():
             if column in runs.columns:
-                texts = runs[column].explode().dropna().unique()
-                self.fields[word].widget.suggestions = sorted(map(str, texts))[:_MAX_SUGGESTED]
+                self.fields[word].widget.suggestions = _texts(runs[column])
+        keys = runs["tags"].explode().dropna().astype(str)
+        self.fields["tag_keys"].widget.suggestions = _texts(keys[keys.str.contains(":")].str.split(":").str[0])
+
+    @property
+    def _kind(self) -> RunKind:
+        kind: RunKind = self.kind.value
+        return kind
+
+    def _fields(self) -> dict[str, Field]:
+        """Give the controls of the criteria that the chosen kind of run has."""
+        return {word: field for word, field in self.fields.items() if hasattr(QUERY_TYPES[self._kind], word)}
 
     def _layout(self) -> list[Any]:
         first = _row(self.kind, self.window, self.fields["limit"].widget, self.actions)
@@ -144,10 +121,13 @@ class FilterControls(ipw.VBox):
         return [
             first,
             self.fields["state_type"].widget,
-            _row(*(self.fields[word].widget for word in _ESSENTIAL)),
+            self._row(ESSENTIAL),
             self.kept,
             self.more,
         ]
+
+    def _row(self, words: Iterable[str]) -> ipw.Box:
+        return _row(*(self.fields[word].widget for word in words))
 
     def _watch(self) -> None:
         self.kind.observe(self._changed, "value")
@@ -155,17 +135,13 @@ class FilterControls(ipw.VBox):
         self.kept.observe(self._changed, "value")
         for field in self.fields.values():
             field.widget.observe(self._changed, "value")
-        self._say_more()
+        self._show_kind()
 
-    def _changed(self, change: Any = None) -> None:
+    def _changed(self, _change: object = None) -> None:
         if self._is_held:
             return
-        if change is not None and change["owner"] is self.kind:
-            with self._held():
-                self._offer_sorts()
-            return
-        self.kept.drop([word for word, field in self.fields.items() if field.criterion is not None])
-        self._say_more()
+        self.kept.drop([word for word, field in self._fields().items() if field.is_set])
+        self._show_kind()
         for callback in self._callbacks:
             callback()
 
@@ -179,62 +155,35 @@ class FilterControls(ipw.VBox):
             self._is_held = False
         self._changed()
 
-    def _offer_sorts(self) -> None:
-        """Offer the orders that the kind of run has, and keep the chosen one if it is among them."""
-        widget, query_type = self.fields["sort"].widget, QUERY_TYPES[self.kind.value]
-        before = widget.value
-        widget.options = [(_SORTS[sort], sort) for sort in query_type.sorts]
-        widget.value = before if before in query_type.sorts else query_type.sorts[0]
-        self.kept.show(self.kind.value)
-
-    def _offer_limit(self, limit: int | None) -> None:
-        """Make a choice of a limit that code gave."""
-        choices = LIMITS if limit in LIMITS.values() else {f"{limit:,}": limit, **LIMITS}
-        self.fields["limit"].widget.options = [*choices.items()]
-
-    def _set_in_more(self) -> int:
-        """Count the criteria in the folded part that are set."""
-        plain = {"sort": QUERY_TYPES[self.kind.value].sorts[0], "time_field": "start_time"}
-        return sum(self.fields[word].criterion != plain.get(word) for word in _MORE)
-
-    def _say_more(self) -> None:
+    def _show_kind(self) -> None:
+        """Show what the chosen kind of run has, and how much of the folded part is set."""
+        fields = self._fields()
+        self.kept.show(self._kind)
+        for title, words in GROUPS.items():
+            self.groups[title].layout.display = None if {*words} & {*fields} else "none"
         number = self._set_in_more()
         self.more.set_title(0, f"More filters ({number} set)" if number else "More filters")
 
-
-_ESSENTIAL = ("tags_any", "name_like", "flow")
-_MORE = (
-    "tags_all", "tags_none", "deployment", "state_name", "name", "ids", "time_field", "sort",
-)  # fmt: skip
+    def _set_in_more(self) -> int:
+        """Count the criteria in the folded part that are set."""
+        return sum(field.is_set for word, field in self._fields().items() if word in chain(*GROUPS.values()))
 
 
-def _widgets() -> dict[str, Any]:
-    """Give the control of each criterion but the window, by its word."""
-    widgets = {
-        "state_type": StateField(),
-        "tags_any": TagField(label="Tags: any of", placeholder="prod"),
-        "name_like": ipw.Text(description="Name contains", placeholder="transform", continuous_update=False),
-        "flow": TagField(label="Flow", placeholder="daily_ingest"),
-        "tags_all": TagField(label="Tags: all of"),
-        "tags_none": TagField(label="Tags: none of"),
-        "deployment": TagField(label="Deployment", placeholder="flow/deployment"),
-        "state_name": TagField(label="State name", placeholder="TimedOut", suggestions=[*STATE_NAMES]),
-        "name": TagField(label="Name is"),
-        "ids": TagField(label="Run ids", placeholder="paste any number"),
-        "time_field": ipw.Dropdown(description="Time is of", options=[*_TIME_FIELDS.items()]),
-        "sort": ipw.Dropdown(description="Order", options=[*_SORTS]),
-        "limit": ipw.Dropdown(description="At most", options=[*LIMITS.items()]),
-    }
-    for widget in widgets.values():
-        widget.add_class("nbviz-field")
-    return widgets
+def _without_window(query: RunQuery) -> dict[str, Any]:
+    words = (field.name for field in dataclasses.fields(query))
+    return {word: getattr(query, word) for word in words if word not in {"since", "until"}}
 
 
-def _without_control(query: RunQuery) -> dict[str, Any]:
-    """Give the criteria that only code can set: parents, and lists without a value, which match nothing."""
-    parents = getattr(query, "flow_runs", None)
-    empty = {word: () for word in query.criteria() if getattr(query, word) == ()}
-    return empty | ({} if parents is None else {"flow_runs": parents})
+def _texts(values: pd.Series[Any]) -> list[str]:
+    return sorted(map(str, values.explode().dropna().unique()))[:_MAX_SUGGESTED]
+
+
+def _group(title: str, row: ipw.Box) -> ipw.VBox:
+    heading = ipw.Label(title)
+    heading.add_class("nbviz-heading")
+    group = ipw.VBox([heading, row])
+    group.add_class("nbviz-group")
+    return group
 
 
 def _row(*children: Any) -> ipw.Box:

@@ -66,6 +66,10 @@ def _text(value: Any) -> str:
     if isinstance(value, RunQuery):
         criteria: Mapping[str, Any] = value.criteria()
         return ", ".join(f"{word}={one!r}" for word, one in criteria.items()) or "all"
+    if isinstance(value, dict):
+        return repr(value)
     if not value:
         return "none, which matches nothing"
+    if not isinstance(value, tuple):
+        return str(value)
     return f"{len(value):,} {'id' if len(value) == 1 else 'ids'}"

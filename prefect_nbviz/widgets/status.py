@@ -113,6 +113,8 @@ def _value_text(value: Any) -> str:
     match value:
         case str():
             return value
+        case bool():
+            return "yes" if value else "no"
         case dict():
             return " and ".join(f"{word.replace('_', ' ')} {_value_text(one)}" for word, one in value.items()) or "all"
         case list() if len(value) > _MANY:

@@ -50,7 +50,9 @@ def connection(demo_server: PrivateServer) -> Connection:
         TaskRunQuery(since="1d", state_type=["FAILED", "CRASHED"]),
         TaskRunQuery(state_name="TimedOut", tags_any=["prod", "nightly"]),
         TaskRunQuery(flow_runs=FlowRunQuery(tags_all="prod", state_type=ENDED), state_type=ENDED, limit=7),
+        TaskRunQuery(state_type=ENDED, run_count_min=2, start_time_fallback=False, sort="DURATION_DESC"),
         FlowRunQuery(state_type=ENDED, sort="NAME_ASC"),
+        FlowRunQuery(state_type=ENDED, parent="top_level", untagged=False, state_name_not="TimedOut"),
     ],
     ids=repr,
 )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -45,11 +46,32 @@ def shell(tmp_path: Path) -> Iterator[InteractiveShell]:
         ("--limit 10,000", TaskRunQuery(limit=10_000)),
         (f"--flow-runs {ID}", TaskRunQuery(flow_runs=ID)),
         ("--flow-runs parents", TaskRunQuery(flow_runs=FlowRunQuery(tags_all="prod"))),
+        ("--untagged no --run-count-min 2", TaskRunQuery(untagged=False, run_count_min=2)),
+        ("--run-count-min none --start-time-fallback no", TaskRunQuery(start_time_fallback=False)),
+        ("--state-type-not failed --state-name-not Late", TaskRunQuery(state_type_not="FAILED", state_name_not="Late")),
+        ("--work-pool k8s --work-queue a b", TaskRunQuery(work_pool="k8s", work_queue=["a", "b"])),
+        ("--name-not a --tag-keys project_id", TaskRunQuery(name_not="a", tag_keys="project_id")),
+        ("flow --parent top_level", FlowRunQuery(parent="top_level")),
+        ("flow --parent subflow", FlowRunQuery(parent="subflow")),
+        ("flow --parent TOP_LEVEL", FlowRunQuery(parent="top_level")),
+        (f"flow --parent {ID} --ancestor {ID}", FlowRunQuery(parent=[ID], ancestor=[ID])),
+        ("flow --parent frame --ancestor frame", FlowRunQuery(parent=[ID], ancestor=[ID])),
+        ("flow --auto-scheduled yes --created-by USER", FlowRunQuery(auto_scheduled=True, created_by="USER")),
+        ("flow --flow-version 1.2", FlowRunQuery(flow_version="1.2")),
+        ("flow --parameters region=eu rows=12", FlowRunQuery(parameters={"region": "eu", "rows": 12})),
+        ("""flow --parameters='at=[1, {"b": null}]'""", FlowRunQuery(parameters={"at": [1, {"b": None}]})),
+        ("flow --parameters wanted", FlowRunQuery(parameters={"day": 7})),
         ("flow --deployment daily/nightly --sort name_asc", FlowRunQuery(deployment="daily/nightly", sort="NAME_ASC")),
     ],
 )
 def test_a_line_says_a_query(line: str, query: object) -> None:
-    assert parse(line, names={"parents": FlowRunQuery(tags_all="prod")}) == query
+    names = {
+        "parents": FlowRunQuery(tags_all="prod"),
+        "frame": pd.DataFrame({"flow_run_id": [ID]}),
+        "wanted": {"day": 7},
+        "subflow": "a variable of the same name as a word",
+    }
+    assert parse(line, names=names) == query
 
 
 @pytest.mark.parametrize(
@@ -60,6 +82,13 @@ def test_a_line_says_a_query(line: str, query: object) -> None:
         ("--since", "--since needs a value, as in --since 1d."),
         ("--since 1d 2d", "--since takes one value, not 2"),
         ("--limit many", "--limit takes a number"),
+        ("--untagged perhaps", "--untagged takes yes or no, not 'perhaps'"),
+        ("--untagged", "--untagged needs a value, as in --untagged yes."),
+        ("--run-count-min often", "--run-count-min takes a number"),
+        ("--parameters region=eu", "There is no option '--parameters'."),
+        ("flow --parameters region", "--parameters takes a name and a value, such as region=eu; not 'region'."),
+        ("flow --parameters a=1 a=2", "--parameters has two values for 'a'"),
+        ("flow --parent top", "Did you mean 'top_level'?"),
         ("flows", "Did you mean 'flow'?"),
         ("task nightly", "write --name nightly"),
         ("--name 'nightly", "A quotation mark is open"),
@@ -72,8 +101,8 @@ def test_a_line_that_cannot_be_gets_one_sentence(line: str, says: str) -> None:
 
 
 def test_every_criterion_is_an_option_and_in_the_help() -> None:
-    fields = [field.name for field in dataclasses.fields(TaskRunQuery)]
-    for word in fields:
+    fields = {field.name for kind in (TaskRunQuery, FlowRunQuery) for field in dataclasses.fields(kind)}
+    for word in sorted(fields):
         assert f"--{word.replace('_', '-')} " in str(PrefectMagics.prefect_runs.__doc__)
 
 

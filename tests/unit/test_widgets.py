@@ -10,13 +10,17 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.errors import QueryError
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
 from prefect_nbviz.reading import Connection
+from prefect_nbviz.widgets.chips import StateField
 from prefect_nbviz.widgets.controls import FilterControls
 from prefect_nbviz.widgets.explorer import RunExplorer, explore
+from prefect_nbviz.widgets.fields import ESSENTIAL, GROUPS
 from prefect_nbviz.widgets.status import summary
 from prefect_nbviz.widgets.table import MAX_ROWS_SHOWN, RunTable, table_cells
 from prefect_nbviz.widgets.window import CUSTOM
@@ -39,9 +43,28 @@ SET = {
     "ids": ([ID], (ID,)),
     "time_field": ("end_time", "end_time"),
     "sort": ("NAME_ASC", "NAME_ASC"),
-    "limit": (None, None),
+    "limit": ("", None),
+    "name_not": (["load-1", HOSTILE], ("load-1", HOSTILE)),
+    "work_pool": (["k8s"], ("k8s",)),
+    "work_queue": (["default", "urgent"], ("default", "urgent")),
+    "tag_keys": (["project_id"], ("project_id",)),
+    "untagged": (False, False),
+    "state_type_not": (["COMPLETED"], ("COMPLETED",)),
+    "state_name_not": (["Late"], ("Late",)),
+    "run_count_min": (2, 2),
+    "start_time_fallback": (False, False),
 }
 """For each control what is put into it, and the criterion that it then says."""
+
+SET_OF_FLOW_RUNS = {
+    "parent": ("top_level", "top_level"),
+    "ancestor": ([ID], (ID,)),
+    "created_by": (["SCHEDULE"], ("SCHEDULE",)),
+    "flow_version": (["1.2"], ("1.2",)),
+    "auto_scheduled": (True, True),
+    "parameters": (["region=eu", "rows=12", 'code="12"'], {"region": "eu", "rows": 12, "code": "12"}),
+}
+"""Likewise, of the controls that only flow runs have."""
 
 QUERIES = [
     TaskRunQuery(),
@@ -55,7 +78,21 @@ QUERIES = [
     FlowRunQuery(since=NOON.replace(microsecond=7), tags_none=["dev"], flow=["f"], tags_all=["t"], state_type=[]),
     FlowRunQuery(since=NOON, until="1h"),
     TaskRunQuery(until=NOON),
+    TaskRunQuery(name_not=["a", "b"], work_pool="k8s", work_queue="q", tag_keys=["k"], untagged=False),
+    TaskRunQuery(state_type_not=["FAILED"], state_name_not="Late", run_count_min=77, start_time_fallback=False),
+    TaskRunQuery(run_count_min=2**40, sort="DURATION_DESC", work_pool=[], untagged=True),
+    FlowRunQuery(parent="top_level", ancestor=[ID], created_by=["USER", "other"], flow_version="1"),
+    FlowRunQuery(parent="subflow", auto_scheduled=False, parameters={"region": "eu", "rows": 12}),
+    FlowRunQuery(parent=[ID], ancestor=pd.DataFrame({"flow_run_id": [ID]}), auto_scheduled=True),
+    FlowRunQuery(parent=[], ancestor=[], created_by=[], parameters={}),
+    FlowRunQuery(parameters={"a=b": 1, "list": [1, 2]}),
 ]
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
+    max_leaves=5,
+)
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=repr)
@@ -66,30 +103,118 @@ def test_the_controls_say_the_query_that_they_got(query: Any) -> None:
     assert controls.value == query
 
 
+BLANK = FilterControls(FlowRunQuery())
+"""Controls for a property test, which would take seconds to make anew each time."""
+
+
+def words(query_type: type[Any]) -> set[str]:
+    return {field.name for field in dataclasses.fields(query_type)} - {"since", "until", "flow_runs"}
+
+
 def test_every_criterion_has_a_control() -> None:
-    fields = {field.name for field in dataclasses.fields(TaskRunQuery)}
-    assert set(SET) == set(FilterControls(TaskRunQuery()).fields) == fields - {"since", "until", "flow_runs"}
+    fields = FilterControls(TaskRunQuery()).fields
+    assert {*SET} == words(TaskRunQuery)
+    assert {*SET, *SET_OF_FLOW_RUNS} == words(FlowRunQuery) == {*fields}
 
 
-@pytest.mark.parametrize("word", SET)
+@pytest.mark.parametrize("query_type", [TaskRunQuery, FlowRunQuery])
+def test_every_control_has_its_place_and_every_order_a_name(query_type: type[Any]) -> None:
+    controls = FilterControls(query_type())
+    folded = {word for group in GROUPS.values() for word in group}
+    assert folded | {*ESSENTIAL, "state_type", "limit"} == {*controls.fields}
+    assert {*dict(controls.fields["sort"].widget.options).values()} == {*query_type.sorts}
+
+
+@pytest.mark.parametrize("word", [*SET, *SET_OF_FLOW_RUNS])
 def test_a_control_sets_its_criterion_and_removes_it(word: str) -> None:
-    controls = FilterControls(TaskRunQuery(since="1d"))
+    plain: Any = TaskRunQuery(since="1d") if word in SET else FlowRunQuery(since="1d")
+    controls = FilterControls(plain)
     widget = controls.fields[word].widget
-    before, (put, said) = widget.value, SET[word]
+    before, (put, said) = widget.value, (SET | SET_OF_FLOW_RUNS)[word]
     widget.value = put
-    assert controls.value == TaskRunQuery(since="1d").replace(**{word: said})
+    assert controls.value == plain.replace(**{word: said})
+    assert controls.fields[word].is_set
     widget.value = before
-    assert controls.value == TaskRunQuery(since="1d")
+    assert controls.value == plain
 
 
-def test_the_kind_decides_on_the_orders() -> None:
+@pytest.mark.parametrize("word", [word for word in words(FlowRunQuery) if word not in {"tags_any", "name_like"}])
+def test_no_choice_shows_as_a_blank(word: str) -> None:
+    widget = FilterControls(FlowRunQuery(limit=None)).fields[word].widget
+    for value in [value for _, value in getattr(widget, "options", ()) if not isinstance(widget, StateField)]:
+        widget.value = value
+        assert widget.label
+
+
+def test_what_only_flow_runs_have_is_shown_and_said_of_them_only() -> None:
+    controls = FilterControls(FlowRunQuery(parent="subflow", parameters={"rows": 12}, tags_all="prod"))
+    group = controls.groups["Flow runs only"].layout
+    assert group.display is None
+    assert controls.more.get_title(0) == "More filters (3 set)"
+    controls.kind.value = "task_run"
+    assert group.display == "none"
+    assert controls.more.get_title(0) == "More filters (1 set)"
+    assert controls.value == TaskRunQuery(tags_all="prod")
+    controls.kind.value = "flow_run"
+    assert controls.value == FlowRunQuery(parent="subflow", parameters={"rows": 12}, tags_all="prod")
+    controls.value = TaskRunQuery()
+    controls.kind.value = "flow_run"
+    assert controls.value == FlowRunQuery()
+
+
+def test_the_order_stays_when_the_kind_changes() -> None:
     controls = FilterControls(FlowRunQuery(sort="START_TIME_DESC", tags_any="prod"))
     controls.kind.value = "task_run"
-    assert controls.value == TaskRunQuery(tags_any="prod")
-    assert "START_TIME_DESC" not in dict(controls.fields["sort"].widget.options).values()
-    controls.kind.value = "flow_run"
-    controls.fields["sort"].widget.value = "START_TIME_ASC"
-    assert controls.value == FlowRunQuery(tags_any="prod", sort="START_TIME_ASC")
+    assert controls.value == TaskRunQuery(tags_any="prod", sort="START_TIME_DESC")
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=3))
+def test_parameters_come_back_as_they_were(parameters: dict[str, Any]) -> None:
+    query = FlowRunQuery(parameters=parameters)
+    assert repr(BLANK.value) == repr(FlowRunQuery())
+    BLANK.value = query
+    assert repr(BLANK.value) == repr(query)
+    BLANK.value = FlowRunQuery()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a=eu", "eu"),
+        ("a = eu west ", "eu west"),
+        ("a=12", 12),
+        ('a="12"', "12"),
+        ("a=true", True),
+        ("a=null", None),
+        ("a=", ""),
+        ("a=b=c", "b=c"),
+        ("a=NaN", "NaN"),
+        ("a=[1, 2", "[1, 2"),
+        ('a={"b": [1]}', {"b": [1]}),
+    ],
+)
+def test_a_parameter_is_json_where_it_is_json(text: str, value: object) -> None:
+    controls = FilterControls(FlowRunQuery())
+    controls.fields["parameters"].widget.value = [text]
+    assert controls.value == FlowRunQuery(parameters={"a": value})
+
+
+@pytest.mark.parametrize(
+    ("word", "put", "says"),
+    [
+        ("parameters", ["region"], "such as region=eu; not 'region'"),
+        ("parameters", ["a=1", "a=2"], "two values for 'a'"),
+        ("ancestor", ["nightly"], "ancestor takes run ids"),
+        ("state_type_not", ["FAILD"], "Did you mean 'FAILED'"),
+    ],
+)
+def test_a_text_that_cannot_be_is_said_in_place(word: str, put: list[str], says: str) -> None:
+    explorer = explore(FlowRunQuery(), connection=DEAD)
+    explorer.controls.fields[word].widget.value = put
+    assert says in html.unescape(explorer.status.value)
+    explorer.controls.fields[word].widget.value = []
+    assert explorer.query == FlowRunQuery()
+    assert says not in html.unescape(explorer.status.value)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +255,17 @@ def test_what_only_code_can_say_is_a_chip_that_can_be_removed() -> None:
     assert controls.kept.children == ()
 
 
+def test_flow_runs_of_which_to_give_the_children_are_a_chip() -> None:
+    controls = FilterControls(FlowRunQuery(parent=[ID], parameters={"": [1, 2]}))
+    chips = {chip.description: chip for chip in controls.kept.children}
+    assert set(chips) == {"parent: 1 id", "parameters: {'': [1, 2]}"}
+    controls.fields["parent"].widget.value = "top_level"
+    assert controls.value == FlowRunQuery(parent="top_level", parameters={"": [1, 2]})
+    chips["parameters: {'': [1, 2]}"].click()
+    assert controls.value == FlowRunQuery(parent="top_level")
+    assert controls.kept.children == ()
+
+
 def test_the_folded_part_says_how_much_of_it_is_set() -> None:
     assert FilterControls(TaskRunQuery()).more.selected_index is None
     controls = FilterControls(TaskRunQuery(tags_none="dev", sort="NAME_ASC"))
@@ -162,7 +298,7 @@ def test_no_control_touches_the_network() -> None:
             asked.append(request)
 
     explorer = RunExplorer(TaskRunQuery(), connection=Connection("http://127.0.0.1:9/api", transport=Refusing()))  # type: ignore[arg-type]
-    for word, (put, _) in SET.items():
+    for word, (put, _) in (SET | SET_OF_FLOW_RUNS).items():
         explorer.controls.fields[word].widget.value = put
     for _, choice in explorer.controls.window.choice.options:
         explorer.controls.window.choice.value = choice
