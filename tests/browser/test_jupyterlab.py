@@ -46,7 +46,7 @@ print("VERDICT", explorer.query.state_type, len(expected), is_same, timeline_ids
 """The last cell: whether the frame is what a read of the query gives, in content and order."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while Playwright is there, this thread has a running loop, which others would meet
 def browser() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:

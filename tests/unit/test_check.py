@@ -23,6 +23,7 @@ from prefect.settings import (
 
 from prefect_nbviz import Connection, check, read_task_runs, schema
 from prefect_nbviz.reading import checking, findings
+from prefect_nbviz.reading.worker import run
 
 KEY = "pnu_thisisasecretkey"
 MOMENT = "2026-01-01T00:00:00Z"
@@ -132,7 +133,7 @@ def test_an_answer_that_does_not_come() -> None:
             return httpx.Response(200, request=request)
 
     slow = Connection("http://fake.invalid/api", transport=Slow())
-    rows = {one.check: one for one in asyncio.run(checking.look(slow, patience=0.1))}
+    rows = {one.check: one for one in run(lambda _: checking.look(slow, patience=0.1), progress=False, unit="checks")}
     assert rows["reachable"].outcome == "error"
     assert "did not answer within 0.1 s" in rows["reachable"].found
     assert "proxy" in str(rows["reachable"].what_to_do)
