@@ -43,11 +43,15 @@ class Reader:
         self._rows: dict[str, Row] = {}
         self._reasons: list[str] = []
         self._broke_off = False
+        self._plan: Plan | None = None
 
     async def plan(self) -> Plan:
-        """Plan the query, once what must be read first has been."""
-        query, parents = await self._with_tree(), await self._parents()
-        return make_plan(query, now=self._as_of, parents=parents, abilities=await self._server.abilities())
+        """Plan the query, once what must be read first has been; that is read no second time."""
+        if self._plan is None:
+            query, parents = await self._with_tree(), await self._parents()
+            abilities = await self._server.abilities()
+            self._plan = make_plan(query, now=self._as_of, parents=parents, abilities=abilities)
+        return self._plan
 
     async def read(self) -> Answer:
         """Read it, count what was left out, and say so."""
