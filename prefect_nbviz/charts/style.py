@@ -20,6 +20,8 @@ MAX_STATE_NAMES = 24
 
 _TITLE, _SUBTITLE, _HEADER, _BOTTOM, _LEGEND_ROW = 28, 54, 64, 56, 20  # pixels: what ends where
 _WIDTH, _ENTRY, _LETTER = 680, 46, 7  # a notebook's, in pixels: no more is known before the browser draws
+_LEGEND_EDGE = 10  # pixels that plotly puts around a legend
+_TILTS = [0, 30]  # degrees that labels of the x axis may be turned by
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,8 @@ def figure(title: str, subtitle: str, *, theme: Theme, plot: float, legend: Iter
                 "yanchor": "top",
                 "traceorder": "normal",
                 "itemsizing": "constant",
+                # In a narrow cell it would wrap into the plot until that has no height left, which plotly fails on.
+                "maxheight": _legend_height(entries) + _LEGEND_EDGE,
             },
             "showlegend": bool(entries),
             "paper_bgcolor": "rgba(0,0,0,0)",
@@ -195,7 +199,8 @@ def figure(title: str, subtitle: str, *, theme: Theme, plot: float, legend: Iter
                 "align": "left",
                 "namelength": -1,
             },
-            "xaxis": {**axis, "tickfont": {"color": colors.quiet}},
+            # Upright labels, plotly's last resort, would take the height of a small plot too.
+            "xaxis": {**axis, "tickfont": {"color": colors.quiet}, "autotickangles": _TILTS},
             "yaxis": {**axis, "tickfont": {"color": colors.text}},
         }
     )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from prefect_nbviz.demo.lab import NOTEBOOK, PrivateLab
 from prefect_nbviz.demo.samples import HOSTILE_NAME
@@ -19,15 +18,6 @@ from prefect_nbviz.demo.server import PrivateServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE = 120_000
 """Milliseconds that a kernel's start and a load may take together."""
 
@@ -44,15 +34,6 @@ timeline_ids = sorted(explorer.intervals["run_id"].unique()) == sorted(expected[
 print("VERDICT", explorer.query.state_type, len(expected), is_same, timeline_ids)
 """
 """The last cell: whether the frame is what a read of the query gives, in content and order."""
-
-
-@pytest.fixture(scope="module")  # while Playwright is there, this thread has a running loop, which others would meet
-def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("There is no Chromium on the PATH.")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
 
 
 @pytest.fixture(scope="module")

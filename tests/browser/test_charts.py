@@ -1,0 +1,82 @@
+"""Charts in a real browser, however narrow the cell that they are shown in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from playwright.sync_api import Browser, Page
+from plotly.offline import get_plotlyjs
+
+from prefect_nbviz import frames, plot_run_counts, plot_state_counts, plot_state_timeline, schema
+from prefect_nbviz.states import STATE_NAMES
+
+pytestmark = pytest.mark.browser
+
+NAMES = [*STATE_NAMES]
+TYPES = [*STATE_NAMES.values()]
+WIDTHS = (150, 250, 332, 700)
+
+DRAW = """async ([figure, width]) => {
+  const place = Object.assign(document.createElement("div"), { style: `width: ${width}px` });
+  document.body.replaceChildren(place);
+  await Plotly.newPlot(place, figure.data, figure.layout);
+  return place._fullLayout._size.h;
+}"""
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page()
+    page.add_script_tag(content=get_plotlyjs())
+    yield page
+    page.close()
+
+
+def timeline(runs: int) -> go.Figure:
+    """Draw runs that went through every state that there is."""
+    starts = pd.date_range("2026-03-01 06:00", periods=len(NAMES), freq="1234ms", tz="UTC")
+    data = {
+        "run_kind": "task_run",
+        "run_id": [str(run) for run in range(runs) for _ in NAMES],
+        "run_name": "load_features",
+        "flow_run_id": None,
+        "state_type": TYPES * runs,
+        "state_name": NAMES * runs,
+        "attempt": 1,
+        "start_time": [*starts] * runs,
+        "end_time": [*(starts + pd.Timedelta("1s"))] * runs,
+        "duration": pd.Timedelta("1s"),
+        "is_open": False,
+        "message": None,
+    }
+    rows = pd.DataFrame(data)
+    return plot_state_timeline(frames.typed({name: rows[name] for name in rows}, schema.INTERVALS))
+
+
+def history() -> go.Figure:
+    starts = [time.isoformat() for time in pd.date_range("2026-03-01 06:00", periods=len(NAMES), freq="1h", tz="UTC")]
+    data = {"bin_start": starts, "bin_end": starts, "state_type": TYPES, "state_name": NAMES, "runs": [3] * len(NAMES)}
+    return plot_run_counts(frames.typed(data, schema.RUN_COUNTS))
+
+
+FIGURES = {
+    "one run": lambda: timeline(1),
+    "six runs": lambda: timeline(6),
+    "counts": lambda: plot_state_counts(pd.DataFrame({"state_type": TYPES, "state_name": NAMES}), by="state_name"),
+    "counts by tag": lambda: plot_state_counts(
+        pd.DataFrame({"state_type": TYPES, "state_name": NAMES, "tags": [("a long tag of a stranger",)] * len(NAMES)}),
+        by="tags",
+    ),
+    "history": history,
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_chart_is_drawn_at_any_width(page: Page, name: str) -> None:
+    figure = json.loads(FIGURES[name]().to_json())
+    for width in WIDTHS:
+        assert page.evaluate(DRAW, [figure, width]) > 20, f"nothing is left of the plot at {width} pixels"
