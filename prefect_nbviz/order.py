@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -62,6 +63,16 @@ class Order:
         """Whether the server can filter by the key, so that a page can begin at one."""
         return self.field.endswith("_time")
 
+    @property
+    def reversed(self) -> Order:
+        """The same the other way round."""
+        return Order(f"{self.field.upper()}_{'ASC' if self.is_descending else 'DESC'}")
+
+    @property
+    def moves_to_head(self) -> bool:
+        """Whether a run that starts or ends meanwhile leaves its place for the head of the order."""
+        return self.is_descending and self.field in {"start_time", "end_time"}
+
     def key(self, row: Row) -> Any:
         """Give what a row is sorted by: a time, a length of time, or text. None for a row that lacks it."""
         if self.field == "duration":
@@ -77,6 +88,11 @@ class Order:
         keyed = [(self.key(row), row) for row in sorted(rows, key=lambda row: row["id"], reverse=True)]
         with_key = sorted((p for p in keyed if p[0] is not None), key=lambda p: p[0], reverse=self.is_descending)
         return [row for _, row in with_key] + [row for key, row in keyed if key is None]
+
+    def arrange_ties(self, rows: Iterable[Row]) -> list[Row]:
+        """Put rows of equal keys in order; the keys stay in the order that the server gave them."""
+        groups = (group for _, group in itertools.groupby(rows, self.key))
+        return [row for group in groups for row in sorted(group, key=lambda row: row["id"], reverse=True)]
 
     def from_key(self, key: datetime) -> Body:
         """Give the filter for rows at a key and after it."""

@@ -34,8 +34,13 @@ def task_run(number: int, **fields: Any) -> Row:
     return row | fields
 
 
+def flow_run(number: int, **fields: Any) -> Row:
+    """A row of the server's answer, with what a frame needs."""
+    return task_run(number, flow_id="a flow", deployment_id=None, parameters={}, **fields)
+
+
 class FakeServer(httpx.AsyncBaseTransport):
-    """Task runs in memory, with filters on id, name, tags and expected start, and ties shuffled anew for each page."""
+    """Task runs and flow runs in memory, with filters on what they have, and ties shuffled anew for each page."""
 
     def __init__(self, rows: list[Row], *, page_limit: int = 200, seed: int = 0) -> None:
         self.rows = rows
@@ -46,6 +51,7 @@ class FakeServer(httpx.AsyncBaseTransport):
         self.version = "3.8.8"
         self.refuses = "nothing"
         self.before_answer: Callable[[int], httpx.Response | None] = lambda _: None
+        self.collate: Callable[[Any], Any] = lambda value: value
         self._random = random.Random(seed)
 
     @property
@@ -68,11 +74,11 @@ class FakeServer(httpx.AsyncBaseTransport):
         if path.endswith("_runs/filter"):
             return self._refusal(body) or self._page(path, body)
         known = {
-            "/admin/version": self.version,
-            "/task_runs/count": len(self._matching(body)),
-            "/flow_runs/count": len(self.flow_runs),
+            "/admin/version": lambda: self.version,
+            "_runs/count": lambda: len(self._matching(path, body)),
         }
-        return httpx.Response(200, json=next((value for end, value in known.items() if path.endswith(end)), []))
+        answer = next((value() for end, value in known.items() if path.endswith(end)), [])
+        return httpx.Response(200, json=answer)
 
     def _refusal(self, body: dict[str, Any]) -> httpx.Response | None:
         if (body.get("limit") or 0) <= self.page_limit:
@@ -81,26 +87,38 @@ class FakeServer(httpx.AsyncBaseTransport):
         return httpx.Response(422, json={"detail": detail})
 
     def _page(self, path: str, body: dict[str, Any]) -> httpx.Response:
-        if path.endswith("/flow_runs/filter"):
-            return httpx.Response(200, json=self.flow_runs[: body.get("limit")])
-        limit, offset = body.get("limit", self.page_limit), body.get("offset", 0)
-        column, _, direction = body["sort"].rpartition("_")
-        rows = self._matching(body)
+        limit, offset = body.get("limit") or self.page_limit, body.get("offset") or 0
+        column, _, direction = (body.get("sort") or "ID_DESC").rpartition("_")
+        rows = self._matching(path, body)
         self._random.shuffle(rows)
-        rows.sort(key=lambda row: row[column.lower()], reverse=direction == "DESC")
-        return httpx.Response(200, json=rows[offset : offset + limit])
+        keys = {row["id"]: _field(row, path, column.lower()) for row in rows}
+        has = sorted(
+            (row for row in rows if keys[row["id"]] is not None),
+            key=lambda row: self.collate(keys[row["id"]]),
+            reverse=direction == "DESC",
+        )
+        lacks = [row for row in rows if keys[row["id"]] is None]
+        return httpx.Response(200, json=[*has, *lacks][offset : offset + limit])
 
-    def _matching(self, body: dict[str, Any]) -> list[Row]:
-        filters = body.get("task_runs", {})
-        return [row for row in self.rows if all(_fits(row[field], one) for field, one in filters.items())]
+    def _matching(self, path: str, body: dict[str, Any]) -> list[Row]:
+        table = "task_runs" if "task_runs" in path else "flow_runs"
+        filters, rows = body.get(table, {}), self.rows if table == "task_runs" else self.flow_runs
+        return [row for row in rows if all(_fits(_field(row, path, field), one) for field, one in filters.items())]
+
+
+def _field(row: Row, path: str, field: str) -> Any:
+    """Give what the server filters and sorts by: of a flow run that has not started, its expected start."""
+    if field == "start_time" and "flow_runs" in path:
+        return row["start_time"] or row["expected_start_time"]
+    return row[field]
 
 
 def _fits(value: Any, wanted: dict[str, Any]) -> bool:
     checks: dict[str, Callable[[Any], bool]] = {
         "any_": lambda given: value in given,
         "all_": lambda given: set(given) <= set(value),
-        "after_": lambda given: datetime.fromisoformat(value) >= datetime.fromisoformat(given),
-        "before_": lambda given: datetime.fromisoformat(value) <= datetime.fromisoformat(given),
+        "after_": lambda given: value is not None and datetime.fromisoformat(value) >= datetime.fromisoformat(given),
+        "before_": lambda given: value is not None and datetime.fromisoformat(value) <= datetime.fromisoformat(given),
         "is_null_": lambda given: (value is None) is given,
         "like_": lambda given: all(piece.lower() in value.lower() for piece in given.split("%")),
     }

@@ -12,6 +12,7 @@ import orjson
 
 from prefect_nbviz.abilities import Abilities
 from prefect_nbviz.errors import AuthenticationError, NotConnectedError, RefusedError, ServerError, UnreachableError
+from prefect_nbviz.reading.gate import Gate
 
 if TYPE_CHECKING:  # Prefect and httpx take seconds to import: only when the first query runs
     import httpx
@@ -58,24 +59,28 @@ class Connection:
         NotConnectedError
             No API URL is set.
         """
-        async with self._client() as client:
-            yield Server(client)
+        gate = Gate()
+        async with self._client(gate) as client:
+            yield Server(client, gate)
 
-    def _client(self) -> PrefectClient:
+    def _client(self, gate: Gate) -> PrefectClient:
         from prefect.client.orchestration import PrefectClient, get_client  # noqa: PLC0415 - takes seconds
         from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - likewise
 
-        settings = {"transport": self.transport} if self.transport is not None else None
-        if self.api_url is not None:
-            with _addresses_read(self.api_url):
-                return PrefectClient(self.api_url, api_key=self.api_key, httpx_settings=settings)
-        api_url = PREFECT_API_URL.value()
+        api_url = self.api_url or PREFECT_API_URL.value()
         if not api_url:
             raise NotConnectedError(
                 "No Prefect API URL is set: run `prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api` "
                 "for a server of your own, or `prefect cloud login` for Prefect Cloud, and restart the kernel."
             )
+        settings: dict[str, Any] = {"event_hooks": {"response": [gate.see]}}
+        if _is_here(api_url):  # to compress an answer would take this machine a third of a page's time
+            settings["headers"] = {"Accept-Encoding": "identity"}
+        if self.transport is not None:
+            settings["transport"] = self.transport
         with _addresses_read(api_url):
+            if self.api_url:
+                return PrefectClient(self.api_url, api_key=self.api_key, httpx_settings=settings)
             return get_client(httpx_settings=settings)
 
 
@@ -93,8 +98,9 @@ class Reply:
 class Server:
     """An open server: requests go out, parsed JSON comes back."""
 
-    def __init__(self, client: PrefectClient) -> None:
+    def __init__(self, client: PrefectClient, gate: Gate) -> None:
         self._client = client
+        self._gate = gate
         self.address = public_address(str(client.api_url))
         """Its address, without secrets."""
         self._abilities: Abilities | None = None
@@ -125,7 +131,8 @@ class Server:
         import httpx  # noqa: PLC0415 - Prefect brings it, and it is as slow
 
         try:
-            response = await self._client.request(method, path, **options)  # type: ignore[arg-type]
+            async with self._gate:
+                response = await self._client.request(method, path, **options)  # type: ignore[arg-type]
             return Reply(orjson.loads(response.content), response.headers)
         except httpx.HTTPStatusError as error:
             raise self._refusal(error.response) from self._cause(error)
@@ -177,6 +184,15 @@ def public_address(url: str) -> str:
     except ValueError:  # it might hold a password all the same
         return "(what is set)"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+
+
+def _is_here(url: str) -> bool:
+    """Say whether an address is on this machine."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 from prefect_nbviz.errors import RefusedError
@@ -35,7 +36,8 @@ class Pages:
     def __init__(self, server: Server, kind: RunKind) -> None:
         self._server = server
         self._table = f"{kind}s"
-        self._page = PAGE
+        self.size = PAGE
+        """Rows in a page; fewer once the server refused so many."""
 
     async def count(self, body: Body) -> int:
         """Count the runs that match (`POST /…/count`)."""
@@ -81,35 +83,38 @@ class Pages:
         while True:
             # Two more than wanted: one is of a last group, perhaps cut; one shows that there are more.
             asked = PAGE if at_most is None else max(min(PAGE, at_most - len(given) + 2), 3)
-            rows, is_last = await self._fetch(merge(body, start), order, offset=offset, limit=asked)
+            rows, is_last = await self.page(merge(body, start), order, offset=offset, limit=asked)
             if offset and (not rows or rows[0]["id"] not in given):
                 # Runs before this page were deleted meanwhile, and others moved up across the seam.
-                offset = max(0, offset - PAGE // 2)
+                offset = max(0, offset - max(self.size // 2, 1))
                 continue
             last: Any = None if is_last else order.key(rows[-1])
             whole = [row for row in rows if is_last or order.key(row) != last]
             fresh = [row for row in whole if row["id"] not in given]
             if is_last:
-                yield order.arrange(fresh)
+                yield order.arrange_ties(fresh)
                 return
-            group = fresh or await self._group(merge(body, self._filter(order.at_key(last))))
-            yield order.arrange(row for row in group if row["id"] not in given)
+            group = fresh or await self.of_key(body, order, last)
+            yield order.arrange_ties(row for row in group if row["id"] not in given)
             given.update(row["id"] for row in group)
             if order.is_by_time:
-                start = self._filter(order.from_key(last) if fresh else order.beyond_key(last))
+                start = self.filter(order.from_key(last) if fresh else order.beyond_key(last))
             else:  # the next page begins with a row that was given, so that nothing is between the two
                 offset += len(whole) + (0 if fresh else len(group)) - 1
 
-    def _filter(self, filters: Body) -> Body:
-        return {self._table: filters}
+    async def key_at(self, body: Body, order: Order, place: int) -> datetime | None:
+        """Give the time that is sorted by of the run at a place, from 0; None where fewer match."""
+        rows, _ = await self.page(body, order, offset=place, limit=1)
+        return order.key(rows[0]) if rows else None
 
-    async def _group(self, body: Body) -> list[Row]:
+    async def of_key(self, body: Body, order: Order, key: Any) -> list[Row]:
         """Read the runs of one key, by id."""
-        return [row async for rows in self.in_order(body, _BY_ID, at_most=None) for row in rows]
+        at_key = merge(body, self.filter(order.at_key(key)))
+        return [row async for rows in self.in_order(at_key, _BY_ID, at_most=None) for row in rows]
 
-    async def _fetch(self, body: Body, order: Order, *, offset: int, limit: int) -> tuple[list[Row], bool]:
+    async def page(self, body: Body, order: Order, *, offset: int = 0, limit: int = PAGE) -> tuple[list[Row], bool]:
         """Read one page, and say whether nothing comes after it."""
-        limit = min(limit, self._page)
+        limit = min(limit, self.size)
         request: dict[str, Any] = body | {"sort": order.sort, "offset": offset, "limit": limit}
         try:
             rows = await self._server.request("POST", f"/{self._table}/filter", json=request)
@@ -117,6 +122,10 @@ class Pages:
             allowed = _PAGE_LIMIT.search(str(error))
             if allowed is None:
                 raise
-            self._page = int(allowed[1])
-            return await self._fetch(body, order, offset=offset, limit=limit)
+            self.size = int(allowed[1])
+            return await self.page(body, order, offset=offset, limit=limit)
         return rows, len(rows) < limit
+
+    def filter(self, filters: Body) -> Body:
+        """Give a filter on the runs as a part of a body."""
+        return {self._table: filters}

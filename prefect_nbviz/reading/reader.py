@@ -10,15 +10,16 @@ from typing import Any
 import pandas as pd
 
 from prefect_nbviz import frames
-from prefect_nbviz.errors import ServerError, UnreachableError
-from prefect_nbviz.order import Body, Order, Row, moment
+from prefect_nbviz.errors import ServerError
+from prefect_nbviz.order import Row, moment
 from prefect_nbviz.plan import Plan, make_plan
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.reading.connection import Server
 from prefect_nbviz.reading.counting import count
+from prefect_nbviz.reading.harvest import Harvest
 from prefect_nbviz.reading.names import names_by_id, rows_by_id, unknown_names
 from prefect_nbviz.reading.pages import Pages
-from prefect_nbviz.reading.rows import flow_run_frame, slim, task_run_frame
+from prefect_nbviz.reading.rows import flow_run_frame, task_run_frame
 from prefect_nbviz.reading.worker import Progress
 
 
@@ -40,7 +41,6 @@ class Reader:
         self._query = query
         self._progress = progress
         self._as_of = as_of or datetime.now(UTC)
-        self._rows: dict[str, Row] = {}
         self._reasons: list[str] = []
         self._broke_off = False
         self._plan: Plan | None = None
@@ -57,15 +57,17 @@ class Reader:
         """Read it, count what was left out, and say so."""
         plan = await self.plan()
         matched = self._progress.total = await count(self.pages, plan)
-        is_whole = matched == 0 or await self._read_parts(plan)
-        rows = Order(self._query.sort).arrange(self._rows.values())
-        limit = self._query.limit
-        is_cut = not is_whole or (limit is not None and len(rows) > limit)
-        rows = rows[:limit]
+        harvest = Harvest(self.pages, plan, self._progress)
+        is_whole = matched == 0 or await self._gather(harvest)
+        if is_whole and matched is not None and len(harvest.rows) < matched:
+            is_whole = await self._gather_again(harvest, plan)
+        limit, met = self._query.limit, len(harvest.rows)
+        is_cut = not is_whole or (limit is not None and met > limit)
+        rows = harvest.arranged()[:limit]
         if not is_cut:
-            matched = len(rows)
+            matched = met
         else:
-            matched = None if matched is None else max(matched, len(self._rows))
+            matched = None if matched is None else max(matched, met)
             if not self._broke_off:
                 self._reasons.append(self._left_out(len(rows), matched))
         frame = await self._named_frame(rows)
@@ -84,46 +86,29 @@ class Reader:
         except ServerError:  # it is only a hint: what was read is not lost for want of it
             return []
 
-    async def _read_parts(self, plan: Plan) -> bool:
-        """Read as much of each part as the limit asks for; say whether nothing is left."""
-        order = Order(plan.page_sort)
+    async def _gather(self, harvest: Harvest) -> bool:
+        """Read the rows, as far as the server lets us; say whether nothing is left."""
         try:
-            is_whole = await self._read_some(plan, order, is_last=False)
-            if is_whole and any(part.is_last for part in plan.parts):
-                is_whole = await self._read_some(plan, Order("ID_DESC"), is_last=True)
-                # Those that ended since the first look have left the last part: they are met now.
-                is_whole &= await self._read_some(plan, order, is_last=False)
+            return await harvest.read()
         except ServerError as error:
-            if not self._rows:
+            if not harvest.rows:
                 raise
-            self._reasons.append(f"The read broke off after {len(self._rows):,} rows, which are kept. {error}")
+            self._reasons.append(f"The read broke off after {len(harvest.rows):,} rows, which are kept. {error}")
             self._broke_off = True
             return False
+
+    async def _gather_again(self, harvest: Harvest, plan: Plan) -> bool:
+        """Read again where fewer were met than match: some had the time or name that is read by changed meanwhile."""
+        if (await count(self.pages, plan) or 0) <= len(harvest.rows):
+            return True  # those that are missing were deleted, or no longer match
+        is_whole = await self._gather(harvest)
+        there = await count(self.pages, plan) or 0
+        if is_whole and there > len(harvest.rows):
+            self._reasons.append(
+                f"{there - len(harvest.rows):,} of {there:,} that match were not met, since runs changed while they were "
+                "read: read again."
+            )
         return is_whole
-
-    async def _read_some(self, plan: Plan, order: Order, *, is_last: bool) -> bool:
-        is_whole = True
-        for part in (part for part in plan.parts if part.is_last is is_last):
-            for body in plan.bodies(part):
-                is_whole &= await self._read_body(plan, body, order)
-        return is_whole
-
-    async def _read_body(self, plan: Plan, body: Body, order: Order) -> bool:
-        """Read one filter's runs until there are enough; say whether nothing is left."""
-        taken = 0
-        at_most = None if plan.steps or plan.reads_all else plan.limit
-        async for group in self.pages.in_order(body, order, at_most=at_most):
-            kept = [row for row in group if all(step.keeps(row) for step in plan.steps)]
-            self._rows |= {row["id"]: slim(row, plan.kind) for row in kept}
-            self._progress.done = len(self._rows)
-            taken += len(kept)
-            if self._is_enough(plan, taken):
-                return False
-        return True
-
-    def _is_enough(self, plan: Plan, rows: int) -> bool:
-        """Say whether one row more than the limit is there, so that a cut is known as one."""
-        return plan.limit is not None and not plan.reads_all and rows > plan.limit
 
     def _left_out(self, read: int, matched: int | None) -> str:
         noun = self._query.kind.replace("_", " ") + "s"
@@ -156,10 +141,9 @@ class Reader:
     async def rows(self) -> list[Row]:
         """Read the rows of what matches, in order, or fail."""
         plan = await self.plan()
-        await self._read_parts(plan)
-        if self._broke_off:
-            raise UnreachableError(" ".join(self._reasons))
-        return Order(plan.sort).arrange(self._rows.values())[: plan.limit]
+        harvest = Harvest(self.pages, plan, self._progress)
+        await harvest.read()
+        return harvest.arranged()[: plan.limit]
 
     async def ids(self) -> tuple[str, ...]:
         """Read the ids of what matches, in order, or fail."""

@@ -13,7 +13,7 @@ import httpx
 import pandas as pd
 import prefect
 import pytest
-from fake_server import FakeServer, task_run
+from fake_server import FakeServer, flow_run, task_run
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_SERVER_EPHEMERAL_ENABLED,
@@ -35,7 +35,7 @@ def server() -> FakeServer:
     """A server as it should be."""
     fake = FakeServer([task_run(1)])
     fake.version = prefect.__version__
-    fake.flow_runs = [{"id": "1", "expected_start_time": MOMENT}]
+    fake.flow_runs = [flow_run(1, expected_start_time=MOMENT)]
     fake.headers = {"Date": format_datetime(datetime.now(UTC), usegmt=True)}
     return fake
 

@@ -1,0 +1,116 @@
+"""The rows of a plan: as many of each part as the limit asks for, thinned by the steps that are done here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from prefect_nbviz.filters import merge
+from prefect_nbviz.order import Body, Order, Row
+from prefect_nbviz.plan import Plan
+from prefect_nbviz.reading.pages import Pages
+from prefect_nbviz.reading.rows import slim
+from prefect_nbviz.reading.sweep import Sweep
+from prefect_nbviz.reading.worker import Progress
+
+FEW = 2
+"""Pages that are read one after the other."""
+
+MOST_AHEAD = 50
+"""Pages that are read ahead at most where the steps may keep none of their rows."""
+
+
+class Harvest:
+    """The rows that were read so far, by id; a failure leaves those that it came after."""
+
+    def __init__(self, pages: Pages, plan: Plan, progress: Progress) -> None:
+        self.rows: dict[str, Row] = {}
+        self._pages = pages
+        self._plan = plan
+        self._progress = progress
+
+    async def read(self) -> bool:
+        """Read what the plan asks for; say whether nothing is left."""
+        order = Order(self._plan.page_sort)
+        bodies = {is_last: [*self._bodies(is_last=is_last)] for is_last in (False, True)}
+        heads = [await self._pages.key_at(body, order, 0) for body in bodies[False] if order.moves_to_head]
+        is_whole = all([await self._read_body(body, order) for body in bodies[False]])
+        if is_whole:
+            is_whole = all([await self._read_body(body, Order("ID_DESC")) for body in bodies[True]])
+        for body, head in zip(bodies[False], heads, strict=False):
+            await self._look_again(body, order, head)
+        return is_whole
+
+    def arranged(self) -> list[Row]:
+        """Give the rows in order; names stay in that of the server's database, if it gave one."""
+        rows = self.rows.values()
+        return [*rows] if self._plan.is_in_order else Order(self._plan.sort).arrange(rows)
+
+    def _bodies(self, *, is_last: bool) -> list[Body]:
+        plan = self._plan
+        return [body for part in plan.parts if part.is_last is is_last for body in plan.bodies(part)]
+
+    async def _look_again(self, body: Body, order: Order, head: datetime | None) -> None:
+        """Read what came before the first row meanwhile: a run that starts or ends leaves its place for the head."""
+        newer = {} if head is None else self._pages.filter(order.reversed.from_key(head))
+        async for rows in self._pages.in_order(merge(body, newer), order, at_most=None):
+            self._take(rows)
+
+    async def _read_body(self, body: Body, order: Order) -> bool:
+        """Read one filter's runs until there are enough; say whether nothing is left."""
+        plan = self._plan
+        wanted = None if plan.limit is None or plan.reads_all else plan.limit + 1  # one more shows that there are more
+        if not order.is_by_time or (wanted is not None and wanted <= FEW * self._pages.size and not plan.steps):
+            return await self._read_in_order(body, order, wanted)
+        met: set[str] = set()
+        looked_at = 0
+
+        def take(rows: Sequence[Row]) -> None:
+            nonlocal looked_at
+            looked_at += len(rows)
+            met.update(row["id"] for row in self._take(rows))
+
+        rest = body
+        while wanted is None or len(met) < wanted:
+            rows, is_last = await self._pages.page(rest, order)
+            take(rows)
+            if is_last:
+                return True
+            more = None if wanted is None else self._ahead(wanted - len(met), one_in=looked_at // (len(met) + 1) + 1)
+            expected = more or await self._pages.count(rest)
+            begin: datetime = order.key(rows[-1])
+            end = await self._end(rest, order, more) or begin
+            await Sweep(self._pages, rest, order.field, take, expected=expected).run(begin, end)
+            if wanted is None:
+                return True
+            rest = merge(body, self._pages.filter(order.beyond_key(end)))
+        return False
+
+    def _ahead(self, missing: int, *, one_in: int) -> int:
+        """Give how many rows to read for those that are missing, if the steps go on to keep one in so many."""
+        return min(missing * one_in, max(missing, MOST_AHEAD * self._pages.size))
+
+    async def _end(self, body: Body, order: Order, rows: int | None) -> datetime | None:
+        """Give the time of the last of so many rows, or of all (None)."""
+        if rows is None:
+            return await self._pages.key_at(body, order.reversed, 0)
+        there = await self._pages.count(body)
+        return await self._pages.key_at(body, order, min(rows, there) - 1) if there else None
+
+    async def _read_in_order(self, body: Body, order: Order, wanted: int | None) -> bool:
+        """Read page after page until there are enough; say whether nothing is left."""
+        taken = 0
+        at_most = None if self._plan.steps or wanted is None else wanted - 1
+        async for rows in self._pages.in_order(body, order, at_most=at_most):
+            taken += len(self._take(rows))
+            if wanted is not None and taken >= wanted:
+                return False
+        return True
+
+    def _take(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Keep of some rows those that match."""
+        steps = self._plan.steps
+        kept = [row for row in rows if all(step.keeps(row) for step in steps)] if steps else rows
+        self.rows |= {row["id"]: slim(row, self._plan.kind) for row in kept}
+        self._progress.done = len(self.rows)
+        return kept
