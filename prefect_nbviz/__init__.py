@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prefect_nbviz.analysis.counts import run_counts
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.charts.counts import plot_state_counts
     from prefect_nbviz.charts.history import plot_run_counts
@@ -43,6 +44,7 @@ _HOMES = {
     "read_state_type_counts": "reading.runs",
     "read_states": "reading.histories",
     "read_task_runs": "reading.runs",
+    "run_counts": "analysis.counts",
     "state_intervals": "analysis.intervals",
 }
 """Where each public name lives: it is imported when first used, since Prefect, plotly and the widgets take seconds."""
@@ -65,6 +67,7 @@ __all__ = [
     "read_state_type_counts",
     "read_states",
     "read_task_runs",
+    "run_counts",
     "state_intervals",
 ]
 

@@ -89,20 +89,31 @@ def _series(values: Any, dtype: str) -> pd.Series[Any]:
         case schema.DURATION:
             return pd.Series(values, dtype="timedelta64[us]")
         case schema.STATE_TYPE:
-            return pd.Series(pd.Categorical(values, dtype=state_type_dtype()))
+            return pd.Series(pd.Categorical(values).set_categories([*STATE_TYPES], ordered=True))
         case schema.REPEATED_TEXT:
-            return pd.Series(values, dtype="str").astype("category")
+            return _repeated(values)
         case schema.TUPLE:
             return pd.Series(_objects(values), dtype="object")
         case _:
             return pd.Series(values, dtype=dtype)
 
 
+def _repeated(values: Any) -> pd.Series[Any]:
+    """Give text as a categorical of what it holds, in the order of the alphabet."""
+    if isinstance(values, pd.Categorical) and values.categories.dtype == "str":
+        held = values.remove_unused_categories()  # made text, it would be looked up again row by row
+        return pd.Series(held.set_categories(held.categories.sort_values(), ordered=False))
+    return pd.Series(values, dtype="str").astype("category")
+
+
 def _times(values: Any) -> pd.Series[Any]:
-    series: Any = values if isinstance(values, pd.Series) else pd.Series(values, dtype=None if len(values) else "str")
-    if not isinstance(series.dtype, pd.DatetimeTZDtype):
-        series = pd.Series(pd.to_datetime(series, utc=True, format="ISO8601"))
-    moments: pd.Series[Any] = series.dt.tz_convert("UTC").astype(schema.TIME)
+    if not isinstance(values, pd.Series):
+        values = pd.Series(
+            pd.to_datetime(values, utc=True, format="ISO8601")
+        )  # a Series of text takes four times as long
+    elif not isinstance(values.dtype, pd.DatetimeTZDtype):
+        values = pd.to_datetime(values, utc=True, format="ISO8601")
+    moments: pd.Series[Any] = values.dt.tz_convert("UTC").astype(schema.TIME)
     return moments
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -73,9 +74,10 @@ def state_intervals(states: pd.DataFrame, *, as_of: datetime | None = None) -> p
     """
     frames.require(states, NEEDED, made_by="read_states()")
     moment = _as_of(states, as_of)
-    history = states[[*NEEDED]].take(_order(states))
+    order, run = _order(states)
+    history = states[[*NEEDED]].take(order)
     data = {name: history[name].array for name in _KEPT} | _stays(
-        history, (moment - _EPOCH) // timedelta(microseconds=1)
+        history, run, (moment - _EPOCH) // timedelta(microseconds=1)
     )
     spans = frames.typed(data, schema.INTERVALS)
     spans.attrs[frames.ATTRS] = {**copy.deepcopy(states.attrs.get(frames.ATTRS, {})), "as_of": moment.isoformat()}
@@ -102,18 +104,45 @@ def _utc(moment: datetime) -> datetime:
     return pd.Timestamp(moment).tz_convert("UTC").floor("us").to_pydatetime()
 
 
-def _order(states: pd.DataFrame) -> Integers:
-    """Give the positions of the rows in the order of the result, whatever order they are in."""
-    run, time = _ranks(states["run_id"]), _micros(states["timestamp"])
+def _order(states: pd.DataFrame) -> tuple[Integers, Integers]:
+    """Give the positions of the rows in the order of the result, whatever order they are in, and the run of each."""
+    (run, ids), time = _runs(states["run_id"]), _micros(states["timestamp"])
     if (run < 0).any() or states["timestamp"].isna().any():
         raise FrameError("Some states have no run_id or no timestamp: drop those rows, or read the states again.")
-    first = np.full(int(run.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+    first = np.full(len(ids), np.iinfo(np.int64).max)
     np.minimum.at(first, run, time)
-    ties = (_ranks(states["message"]), _ranks(states["state_name"]), _life(states["state_type"]))
-    return np.lexsort((*ties, time, run, first[run])).astype(np.int64)
+    place = np.empty_like(first)
+    place[_sorted((first,), lambda tied: (_ranks(ids[tied]),))] = np.arange(len(ids))
+
+    def ties(tied: Integers) -> tuple[Integers, ...]:
+        rows = states.take(tied)
+        return _ranks(rows["message"]), _ranks(rows["state_name"]), _life(rows["state_type"])
+
+    order = _sorted((time, place[run]), ties)
+    return order, run[order]
 
 
-def _ranks(texts: pd.Series) -> Integers:
+def _runs(ids: pd.Series) -> tuple[Integers, pd.Index[str]]:
+    """Give each row the number of its run, -1 where it is missing, and the ids by number."""
+    texts = ids.astype("str").array
+    # The rows of a run mostly stand together: to compare neighbours is cheaper than to look each id up.
+    begins = np.append([True], np.asarray(texts[1:] != texts[:-1], dtype=bool))[: len(texts)]
+    codes, distinct = pd.factorize(pd.Index(texts[begins]))
+    run: Integers = codes[np.cumsum(begins) - 1]
+    return run, distinct
+
+
+def _sorted(keys: tuple[Integers, ...], ties: Callable[[Integers], tuple[Integers, ...]]) -> Integers:
+    """Give positions in the order of keys, the last one first; `ties` gives more keys, of positions that need them."""
+    order: Integers = np.lexsort(keys).astype(np.int64)
+    as_before = np.logical_and.reduce([np.diff(key[order]) == 0 for key in keys])
+    is_tied = np.append([False], as_before)[: len(order)] | np.append(as_before, [False])[: len(order)]
+    tied, group = order[is_tied], np.cumsum(~np.append([False], as_before)[: len(order)])[is_tied]
+    order[is_tied] = tied[np.lexsort((*ties(tied), group))]
+    return order
+
+
+def _ranks(texts: pd.Series | pd.Index[str]) -> Integers:
     """Give each text its place in the alphabet of all of them, and -1 where it is missing."""
     codes, distinct = pd.factorize(texts)
     place = np.full(len(distinct) + 1, -1, dtype=np.int64)
@@ -133,9 +162,8 @@ def _micros(times: pd.Series) -> Integers:
     return micros
 
 
-def _stays(history: pd.DataFrame, as_of: int) -> dict[str, npt.NDArray[np.generic]]:
+def _stays(history: pd.DataFrame, run: Integers, as_of: int) -> dict[str, npt.NDArray[np.generic]]:
     """Give what each row of an ordered history lasts; `as_of` is in microseconds since 1970."""
-    run = pd.factorize(history["run_id"])[0]
     first = np.diff(run, prepend=-1) != 0
     last = np.diff(run, append=-1) != 0
     start, life = _micros(history["timestamp"]), _life(history["state_type"])

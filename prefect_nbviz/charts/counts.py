@@ -9,8 +9,18 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames
-from prefect_nbviz.charts.style import figure, fill, in_order_of_life, note, palette, state_keys, state_labels
-from prefect_nbviz.charts.words import NONE, coverage, message_lines, safe, unique_labels
+from prefect_nbviz.charts.style import (
+    Integers,
+    figure,
+    fill,
+    in_order_of_life,
+    note,
+    palette,
+    state_codes,
+    state_labels,
+)
+from prefect_nbviz.charts.values import Values, largest
+from prefect_nbviz.charts.words import coverage, message_lines, safe, unique_labels
 from prefect_nbviz.errors import QueryError, did_you_mean
 from prefect_nbviz.states import Theme, state_style
 
@@ -72,10 +82,11 @@ def plot_state_counts(runs: pd.DataFrame, *, by: str = "state_type", theme: Them
 
 
 def _by_state(runs: pd.DataFrame, by: str, theme: Theme) -> go.Figure:
-    counts = state_keys(runs, by_name=by == "state_name").value_counts()
-    keys = in_order_of_life(counts.index)
+    codes, states = state_codes(runs, by_name=by == "state_name")
+    counts = dict(zip(states, np.bincount(codes).tolist(), strict=True))
+    keys = in_order_of_life(states)
     labels = [*state_labels(keys).values()]
-    numbers = [int(counts[key]) for key in keys]
+    numbers = [counts[key] for key in keys]
     fig = figure("Runs by " + _NAMED[by], coverage(len(runs), runs, held=len(runs)), theme=theme, plot=260)
     fig.add_bar(
         x=labels,
@@ -107,64 +118,53 @@ def _fills(keys: list[tuple[str, str]], theme: Theme) -> dict[str, Any]:
 
 
 def _by_value(runs: pd.DataFrame, by: str, theme: Theme) -> go.Figure:
-    counted = _counted(runs, by)
-    totals = counted["value"].value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable")
-    shown = totals.index[:MAX_VALUES_DRAWN]
-    drawn = counted[counted["value"].isin(shown)]
-    groups: dict[Any, pd.DataFrame] = dict([*drawn.groupby("state")])
-    keys = in_order_of_life(groups)
-    legend = state_labels(keys)
+    codes, states = state_codes(runs, by_name="state_name" in runs.columns)
+    values = largest(runs[by], codes, states=len(states), most=MAX_VALUES_DRAWN)
+    counts = {key: numbers for key, numbers in zip(states, values.runs.T, strict=True) if numbers.any()}
+    legend = state_labels(in_order_of_life(counts))
     title = f"Runs by {safe(by.replace('_', ' '))}"
-    subtitle = _subtitle(runs, counted, shown, by)
-    fig = figure(title, subtitle, theme=theme, plot=max(_ROW * len(shown), 60), legend=legend.values())
-    labels = unique_labels(shown, [str(place) for place in range(len(shown))])
-    for key in keys:
-        counts = groups[key]["value"].value_counts().reindex(shown, fill_value=0)
-        fig.add_trace(_stack(counts, key, labels, legend[key], theme))
-    fig.add_trace(_totals(totals.loc[shown], labels, theme))
+    subtitle = _subtitle(runs, values, by)
+    fig = figure(title, subtitle, theme=theme, plot=max(_ROW * len(values.texts), 60), legend=legend.values())
+    labels = unique_labels(values.texts, [str(place) for place in range(len(values.texts))])
+    for key, name in legend.items():
+        fig.add_trace(_stack(counts[key], values.texts, labels, key, name, theme))
+    fig.add_trace(_totals(values.totals, labels, theme))
     fig.update_layout(barmode="stack", bargap=0.25)
-    fig.update_xaxes(_scale(int(totals.iloc[0])), range=[0, totals.iloc[0] * 1.08])
+    most = int(values.totals[0])
+    fig.update_xaxes(_scale(most), range=[0, most * 1.08])
     rows = {"type": "category", "categoryorder": "array", "categoryarray": labels, "showgrid": False}
     return fig.update_yaxes(rows, range=[len(labels) - 0.5, -0.5])
 
 
-def _counted(runs: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Give one row for each run and value: its place in the frame, the value as text, the state."""
-    values = runs[by].astype("object").reset_index(drop=True).explode()
-    texts = values.map(lambda value: str(value) or '""').where(values.notna(), NONE)
-    rows = pd.DataFrame({"row": texts.index, "value": texts.to_numpy()}).drop_duplicates()
-    keys = state_keys(runs, by_name="state_name" in runs.columns).to_numpy()
-    return rows.assign(state=keys[rows["row"]])
-
-
-def _subtitle(runs: pd.DataFrame, counted: pd.DataFrame, shown: pd.Index, by: str) -> str:
-    drawn = counted[counted["value"].isin(shown)]["row"].nunique()
-    left_out = counted[~counted["value"].isin(shown)]
-    parts = [coverage(drawn, runs, held=len(runs))]
-    if len(left_out):
-        values, held = left_out["value"].nunique(), left_out["row"].nunique()
-        parts.append(f"{values:,} more values are not drawn, they hold {held:,} runs")
+def _subtitle(runs: pd.DataFrame, values: Values, by: str) -> str:
+    parts = [coverage(values.drawn, runs, held=len(runs))]
+    if values.more_values:
+        parts.append(f"{values.more_values:,} more values are not drawn, they hold {values.more_runs:,} runs")
     if by == "tags":
         parts.append("a run counts once under each of its tags")
     return "; ".join(parts)
 
 
-def _stack(counts: pd.Series, key: tuple[str, str], labels: list[str], name: str, theme: Theme) -> go.Bar:
+def _stack(
+    counts: Integers, texts: list[str], labels: list[str], key: tuple[str, str], name: str, theme: Theme
+) -> go.Bar:
     return go.Bar(
         orientation="h",
         y=labels,
-        x=counts.to_numpy(),
+        x=counts,
         name=name,
         marker=fill(state_style(*key, theme=theme), theme) | {"line": {"width": 0}},
-        customdata=[[*key, value] for value in counts.index],
-        hovertext=[f"<b>{message_lines(value)}</b><br>{name}: {count:,}" for value, count in counts.items()],
+        customdata=[[*key, text] for text in texts],
+        hovertext=[
+            f"<b>{message_lines(text)}</b><br>{name}: {count:,}" for text, count in zip(texts, counts, strict=True)
+        ],
         hovertemplate=_HOVER,
     )
 
 
-def _totals(totals: pd.Series, labels: list[str], theme: Theme) -> go.Scatter:
+def _totals(totals: Integers, labels: list[str], theme: Theme) -> go.Scatter:
     return go.Scatter(
-        x=totals.to_numpy(dtype=np.int64),
+        x=totals,
         y=labels,
         mode="text",
         text=[f" {total:,}" for total in totals],

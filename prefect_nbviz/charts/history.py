@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.charts.clock import TICKS, zone_of
-from prefect_nbviz.charts.style import figure, fill, in_order_of_life, note, state_keys, state_labels
+from prefect_nbviz.charts.style import figure, fill, in_order_of_life, note, state_codes, state_labels
 from prefect_nbviz.charts.words import coverage, safe
 from prefect_nbviz.states import Theme, state_style
 
-_HOVER = "%{hovertext}<extra></extra>"
+_HOVER = "<b>%{fullData.name}: %{y:,}</b><br>%{x|%Y-%m-%d %H:%M:%S} to %{hovertext|%Y-%m-%d %H:%M:%S}<extra></extra>"
+"""The browser puts it together, so that many bars are few bytes; what it fills in is not read as a template again."""
 
 
 def plot_run_counts(counts: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "light") -> go.Figure:
@@ -22,7 +24,7 @@ def plot_run_counts(counts: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
     Parameters
     ----------
     counts
-        What `read_run_counts` gives: the columns of `schema.RUN_COUNTS`.
+        What `read_run_counts` or `run_counts` gives: the columns of `schema.RUN_COUNTS`.
     tz
         Name of the time zone of the axis, such as `"Europe/Berlin"`; that of the bins fits best.
     theme
@@ -32,7 +34,7 @@ def plot_run_counts(counts: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
     -------
     plotly.graph_objects.Figure
         One bar for each bin and state, as wide as the bin; its subtitle says how many of how many runs
-        they hold. `customdata` of a bar holds its state type and state name.
+        they hold. `meta` of a trace holds its state type and state name.
 
     Raises
     ------
@@ -60,28 +62,32 @@ def plot_run_counts(counts: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
     subtitle = coverage(runs, counts, held=runs)
     if not runs:
         return note(figure("Runs over time", subtitle, theme=theme, plot=160), "No runs to count", theme=theme)
-    keyed = counts.assign(state=state_keys(counts))
-    labels = state_labels(in_order_of_life(keyed["state"].unique()))
+    codes, states = state_codes(counts)
+    labels = state_labels(in_order_of_life(states))
     fig = figure("Runs over time", subtitle, theme=theme, plot=260, legend=labels.values())
     for key, label in labels.items():
-        fig.add_trace(_bars(keyed[keyed["state"] == key], key, label, str(zone), theme))
+        fig.add_trace(_bars(counts[codes == states.index(key)], key, label, str(zone), theme))
     fig.update_layout(barmode="stack", bargap=0)
     fig.update_xaxes(type="date", title=f"expected start ({safe(str(zone))})", tickformatstops=TICKS)
     return fig.update_yaxes(title="runs", rangemode="tozero", tickformat=",d")
 
 
 def _bars(counts: pd.DataFrame, key: tuple[str, str], label: str, tz: str, theme: Theme) -> go.Bar:
-    starts, ends = (counts[column].dt.tz_convert(tz) for column in ("bin_start", "bin_end"))
     lengths: Any = (counts["bin_end"] - counts["bin_start"]).dt.total_seconds() * 1_000
-    spans = [f"{start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S}" for start, end in zip(starts, ends, strict=True)]
     return go.Bar(
-        x=[f"{start:%Y-%m-%dT%H:%M:%S}" for start in starts],
+        x=_clock(counts["bin_start"], tz),
         y=counts["runs"].to_numpy(),
         width=lengths.to_numpy(),
         offset=0,
         name=label,
         marker=fill(state_style(*key, theme=theme), theme) | {"line": {"width": 0}},
-        customdata=[[*key]] * len(counts),
-        hovertext=[f"<b>{label}: {runs:,}</b><br>{span}" for runs, span in zip(counts["runs"], spans, strict=True)],
+        meta=[*key],
+        hovertext=_clock(counts["bin_end"], tz),
         hovertemplate=_HOVER,
     )
+
+
+def _clock(times: pd.Series[Any], tz: str) -> list[str]:
+    """Give what the clocks of a time zone show."""
+    local: list[str] = np.datetime_as_string(times.dt.tz_convert(tz).dt.tz_localize(None).to_numpy(), unit="s").tolist()
+    return local

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import html
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz.charts.words import NONE, cut, safe
 from prefect_nbviz.errors import QueryError, did_you_mean
 from prefect_nbviz.states import STATE_NAMES, STATE_TYPES, StateStyle, Theme
+
+Integers = npt.NDArray[np.int64]
 
 MAX_STATE_NAMES = 24
 """As many state names are told apart; users can make up any number of them."""
@@ -65,6 +70,34 @@ def palette(theme: Theme) -> Palette:
     return _PALETTES[theme]
 
 
+def state_codes(frame: pd.DataFrame, *, by_name: bool = True) -> tuple[Integers, list[tuple[str, str]]]:
+    """Give the number of each row's state, and the states by number: type and name; rare names of many in one.
+
+    Examples
+    --------
+    >>> codes, states = state_codes(pd.DataFrame({"state_type": ["FAILED", "FAILED"], "state_name": ["a", "b"]}))
+    >>> codes.tolist(), states
+    ([0, 1], [('FAILED', 'a'), ('FAILED', 'b')])
+    """
+    kind, kinds = _texts(frame["state_type"])
+    name, names = _texts(frame["state_name"]) if by_name else (np.zeros_like(kind), [""])
+    cell, cells = pd.factorize(kind * len(names) + name)
+    keys = [(kinds[place // len(names)], names[place % len(names)]) for place in cells]
+    sizes: Counter[tuple[str, str]] = Counter()
+    for key, size in zip(keys, np.bincount(cell, minlength=len(keys)), strict=True):
+        sizes[key] += int(size)
+    kept = {key for key, _ in sizes.most_common(MAX_STATE_NAMES if by_name else None)}
+    shown = [key if key in kept else (key[0], "other names") for key in keys]
+    states = {key: place for place, key in enumerate(dict.fromkeys(shown))}
+    return np.array([states[key] for key in shown], dtype=np.int64)[cell], [*states]
+
+
+def _texts(column: pd.Series) -> tuple[Integers, list[str]]:
+    """Give the number of each row's text, and the texts by number; what is missing is empty."""
+    codes, distinct = pd.factorize(column)
+    return np.where(codes < 0, len(distinct), codes).astype(np.int64), [*distinct, ""]
+
+
 def state_keys(frame: pd.DataFrame, *, by_name: bool = True) -> pd.Series:
     """Give the state of each row as a pair of type and name; rare names of many are put together.
 
@@ -73,13 +106,10 @@ def state_keys(frame: pd.DataFrame, *, by_name: bool = True) -> pd.Series:
     >>> state_keys(pd.DataFrame({"state_type": ["COMPLETED"], "state_name": ["Cached"]})).tolist()
     [('COMPLETED', 'Cached')]
     """
-    types = frame["state_type"].astype("object").where(frame["state_type"].notna(), "")
-    if not by_name:
-        return pd.Series([(kind, "") for kind in types], index=frame.index, dtype="object")
-    names = frame["state_name"].astype("object").where(frame["state_name"].notna(), "")
-    keys = pd.Series([*zip(types, names, strict=True)], index=frame.index, dtype="object")
-    kept = {*keys.value_counts().index[:MAX_STATE_NAMES]}
-    return keys.map(lambda key: key if key in kept else (key[0], "other names"))
+    codes, states = state_codes(frame, by_name=by_name)
+    keys = np.empty(len(states), dtype=object)
+    keys[:] = states
+    return pd.Series(keys[codes], index=frame.index, dtype="object")
 
 
 def in_order_of_life(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from itertools import groupby, pairwise
-from typing import Any
 
 import pandas as pd
 
-from prefect_nbviz import frames, schema
-from prefect_nbviz.errors import QueryError
-from prefect_nbviz.order import Body, iso
+from prefect_nbviz import bins, frames, schema
+from prefect_nbviz.order import Body, Row, iso
 from prefect_nbviz.plan import Plan
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
 from prefect_nbviz.reading.connection import Connection
@@ -20,10 +17,9 @@ from prefect_nbviz.reading.counting import count, tally
 from prefect_nbviz.reading.reader import Reader
 from prefect_nbviz.reading.worker import Progress, Report, run
 
-MOST_BINS = 20_000
-"""Bins of one answer; the server gives 500 with a request."""
-
 _BINS_PER_REQUEST = 500
+"""What the server gives with one."""
+
 _Key = tuple[str, str | None, str | None]
 """Beginning of a bin, state type, state name."""
 
@@ -97,7 +93,7 @@ def read_run_counts(
     Raises
     ------
     QueryError
-        `freq` or `tz` cannot be, or there would be more than `MOST_BINS` bins.
+        `freq` or `tz` cannot be, or there would be more than `bins.MOST_BINS` bins.
     NotConnectedError, UnreachableError, AuthenticationError, RefusedError
         The server could not be asked, or broke off.
 
@@ -109,7 +105,7 @@ def read_run_counts(
     --------
     >>> counts = read_run_counts(TaskRunQuery(since="4w"), freq="1D", tz="Europe/Berlin")  # doctest: +SKIP
     """
-    _check(freq, tz)
+    bins.check(freq, tz)
     everything = query.replace(limit=None, sort="EXPECTED_START_TIME_ASC")
 
     async def work(state: Progress) -> pd.DataFrame:
@@ -117,30 +113,25 @@ def read_run_counts(
             reader = Reader(server, everything, state)
             plan = await reader.plan()
             if plan.count_requests is None:
-                counts, edges = _of_rows(await reader.rows(), freq, tz)
+                frame = _of_rows(await reader.rows(), freq, tz)
             else:
-                counts, edges = await _of_history(reader, plan, freq, tz)
-            return _frame(counts, edges, reader, freq, tz)
+                frame = await _of_history(reader, plan, freq, tz)
+            frame.attrs[frames.ATTRS] = reader.about() | {
+                "kind": "run_counts",
+                "matched": int(frame["runs"].sum()),
+                "freq": freq,
+                "tz": tz,
+            }
+            return frame
 
     return run(work, progress=progress, unit="runs")
 
 
-def _check(freq: str, tz: str) -> None:
-    try:
-        first, second = pd.date_range("2026-01-01", periods=2, freq=freq, tz=tz)
-    except Exception as error:
-        raise QueryError(
-            f"freq={freq!r} and tz={tz!r} make no bins: use them as in freq='15min', '1h' or '1D' and tz='Europe/Berlin'."
-        ) from error
-    if second - first < pd.Timedelta(seconds=1):
-        raise QueryError(f"freq cannot be {freq!r}: the server's bins last a second at least.")
-
-
-async def _of_history(reader: Reader, plan: Plan, freq: str, tz: str) -> tuple[Counter[_Key], pd.DatetimeIndex]:
+async def _of_history(reader: Reader, plan: Plan, freq: str, tz: str) -> pd.DataFrame:
     first, last = [await reader.extreme(sort) for sort in ("EXPECTED_START_TIME_ASC", "EXPECTED_START_TIME_DESC")]
     if first is None or last is None:
-        return Counter(), pd.DatetimeIndex([], tz="UTC")
-    edges = _edges(first, last, freq, tz)
+        return frames.empty(schema.RUN_COUNTS)
+    edges = bins.edges(pd.Timestamp(first), pd.Timestamp(last), freq, tz)
     counts: Counter[_Key] = Counter()
     for start, end, seconds in _stretches(edges):
 
@@ -148,21 +139,7 @@ async def _of_history(reader: Reader, plan: Plan, freq: str, tz: str) -> tuple[C
             return await reader.pages.history(body, start=start, end=end, seconds=seconds)
 
         counts.update(await tally(measure, plan) or {})
-    return counts, edges
-
-
-def _edges(first: datetime, last: datetime, freq: str, tz: str) -> pd.DatetimeIndex:
-    """Give the beginnings of the bins that hold all from `first` to `last`, and the end of the last."""
-    begin, end = (pd.Timestamp(time).tz_convert(tz) for time in (first, last))
-    anchor = pd.tseries.frequencies.to_offset(freq).rollback(begin.normalize())
-    one, two = pd.date_range(anchor, periods=2, freq=freq)
-    if (end - anchor) / (two - one) > MOST_BINS:
-        raise QueryError(
-            f"freq={freq!r} makes more than {MOST_BINS:,} bins of these runs: use a longer one, or a shorter window."
-        )
-    edges = pd.date_range(anchor, end + 2 * (two - one), freq=freq)
-    from_first = max(int((edges <= begin).sum()) - 1, 0)
-    return edges[from_first : int((edges <= end).sum()) + 1].tz_convert("UTC")
+    return _frame(counts, edges)
 
 
 def _stretches(edges: pd.DatetimeIndex) -> Iterator[tuple[str, str, float]]:
@@ -175,19 +152,12 @@ def _stretches(edges: pd.DatetimeIndex) -> Iterator[tuple[str, str, float]]:
             yield iso(edges[place].to_pydatetime()), iso(end.to_pydatetime()), length.total_seconds()
 
 
-def _of_rows(rows: Sequence[Any], freq: str, tz: str) -> tuple[Counter[_Key], pd.DatetimeIndex]:
-    if not rows:
-        return Counter(), pd.DatetimeIndex([], tz="UTC")
-    times = pd.to_datetime([row["expected_start_time"] for row in rows], utc=True, format="ISO8601")
-    edges = _edges(times.min().to_pydatetime(), times.max().to_pydatetime(), freq, tz)
-    bins = edges.searchsorted(times, side="right") - 1
-    return Counter(
-        (iso(edges[int(place)].to_pydatetime()), row["state_type"], row["state_name"])
-        for place, row in zip(bins, rows, strict=True)
-    ), edges
+def _of_rows(rows: Sequence[Row], freq: str, tz: str) -> pd.DataFrame:
+    data = {column.name: [row[column.name] for row in rows] for column in bins.COUNTED}
+    return bins.counts(frames.typed(data, bins.COUNTED), freq, tz)
 
 
-def _frame(counts: Counter[_Key], edges: pd.DatetimeIndex, reader: Reader, freq: str, tz: str) -> pd.DataFrame:
+def _frame(counts: Counter[_Key], edges: pd.DatetimeIndex) -> pd.DataFrame:
     ends = {iso(start.to_pydatetime()): end for start, end in pairwise(edges)}
     rows = [(start, kind, name, runs) for (start, kind, name), runs in counts.items() if runs]
     data = {
@@ -197,13 +167,5 @@ def _frame(counts: Counter[_Key], edges: pd.DatetimeIndex, reader: Reader, freq:
         "state_name": [name for _, _, name, _ in rows],
         "runs": [runs for *_, runs in rows],
     }
-    frame = frames.typed(data, schema.RUN_COUNTS).sort_values(
-        ["bin_start", "state_type", "state_name"], ignore_index=True
-    )
-    frame.attrs[frames.ATTRS] = reader.about() | {
-        "kind": "run_counts",
-        "matched": int(frame["runs"].sum()),
-        "freq": freq,
-        "tz": tz,
-    }
-    return frame
+    order = ["bin_start", "state_type", "state_name"]
+    return frames.typed(data, schema.RUN_COUNTS).sort_values(order, ignore_index=True)

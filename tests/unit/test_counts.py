@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from prefect_nbviz.charts.counts import MAX_VALUES_DRAWN, plot_state_counts
 from prefect_nbviz.charts.style import MAX_STATE_NAMES
+from prefect_nbviz.charts.values import largest
 from prefect_nbviz.charts.words import NONE
 from prefect_nbviz.states import STATE_NAMES, STATE_TYPES
 
@@ -74,3 +77,67 @@ def test_any_number_of_made_up_state_names_stays_readable() -> None:
     assert len(fig.data[0].x) == MAX_STATE_NAMES + 1
     assert sum(fig.data[0].y) == 500
     assert "other names (COMPLETED)" in fig.data[0].x
+
+
+THINGS = [
+    (),
+    ("a",),
+    ("a", "b"),
+    ("b", "a", "a"),
+    ("",),
+    ["a", "c"],
+    None,
+    "a",
+    "(none)",
+    "",
+    1,
+    True,
+    1.0,
+    "1",
+    ("c",),
+]
+"""What a column may hold: some of these are equal and do not read the same, some read the same and are not equal."""
+
+
+def texts_of(thing: Any) -> set[str]:
+    values = thing if isinstance(thing, tuple | list) else [thing]
+    return {NONE if value is None else str(value) or '""' for value in values} or {NONE}
+
+
+@given(st.lists(st.tuples(st.sampled_from(THINGS), st.integers(0, 2))), st.integers(1, 4))
+def test_the_largest_values_are_those_of_a_plain_loop(runs: list[tuple[Any, int]], most: int) -> None:
+    column = pd.Series([thing for thing, _ in runs], dtype="object", index=range(5, 5 + len(runs)))
+    values = largest(column, np.array([state for _, state in runs], dtype=np.int64), states=3, most=most)
+    counts = Counter((text, state) for thing, state in runs for text in texts_of(thing))
+    totals = Counter(text for thing, _ in runs for text in texts_of(thing))
+    assert values.texts == sorted(totals, key=lambda text: (-totals[text], text))[:most]
+    assert values.totals.tolist() == [totals[text] for text in values.texts]
+    assert values.runs.tolist() == [[counts[text, state] for state in range(3)] for text in values.texts]
+    drawn = {*values.texts}
+    assert values.drawn == sum(bool(texts_of(thing) & drawn) for thing, _ in runs)
+    assert values.more_values == len(totals) - len(drawn)
+    assert values.more_runs == sum(bool(texts_of(thing) - drawn) for thing, _ in runs)
+
+
+@given(st.lists(st.sampled_from(["a", "b", "", None, NONE, '""']), min_size=1, max_size=30), st.integers(1, 4))
+def test_a_column_of_text_counts_the_same_whatever_its_dtype(texts: list[str | None], most: int) -> None:
+    state = np.zeros(len(texts), dtype=np.int64)
+    of_objects, *others = (
+        largest(pd.Series(texts, dtype="object").astype(dtype), state, states=1, most=most)
+        for dtype in ("object", "str", "category")
+    )
+    for values in others:
+        assert (values.texts, values.runs.tolist()) == (of_objects.texts, of_objects.runs.tolist())
+        assert (values.drawn, values.more_runs) == (of_objects.drawn, of_objects.more_runs)
+
+
+def test_numbers_and_times_are_read_as_they_are_written() -> None:
+    times = pd.to_datetime(["2026-01-01T06:00Z", "2026-01-01T06:00:00.5Z", None], format="ISO8601")
+    columns = {"run_count": [10, 9, 9], "end_time": times, "auto_scheduled": [True, False, True]}
+    runs = task_runs(["Failed"] * 3, **columns)
+    drawn = {by: [*plot_state_counts(runs, by=by).data[0].y] for by in columns}
+    assert drawn == {
+        "run_count": ["9", "10"],
+        "end_time": ["2026-01-01 06:00:00+00:00", "2026-01-01 06:00:00.500000+00:00", NONE],
+        "auto_scheduled": ["True", "False"],
+    }

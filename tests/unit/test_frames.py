@@ -49,6 +49,15 @@ def test_times_of_mixed_precision_and_none() -> None:
     assert frame.loc[1, ["start_time", "end_time", "duration", "state_type", "state_name"]].isna().all()
 
 
+def test_text_that_is_categorical_becomes_what_plain_text_becomes() -> None:
+    column = (schema.Column("a", schema.REPEATED_TEXT, ""),)
+    texts = ["b", None, "a", "b"]
+    plain = frames.typed({"a": texts}, column)
+    given = pd.Categorical(texts, categories=["z", "b", "a"], ordered=True)
+    pd.testing.assert_frame_equal(frames.typed({"a": given}, column), plain)
+    pd.testing.assert_frame_equal(frames.typed({"a": given[:0]}, column), frames.empty(column))
+
+
 def test_attrs_are_plain_and_survive_parquet(tmp_path) -> None:
     server = FakeServer([task_run(n, tags=["a"] * (n % 2)) for n in range(3)])
     frame = read_task_runs(connection=server.connection, since="9999d", progress=False)

@@ -35,9 +35,18 @@ def test_each_count_is_a_bar_as_wide_as_its_bin() -> None:
     assert fig.layout.xaxis.title.text == "expected start (Europe/Berlin)"
 
 
+def test_a_bar_says_its_state_its_runs_and_its_bin() -> None:
+    bars = {bar.name: bar for bar in plot_run_counts(COUNTS, tz="Europe/Berlin").data}
+    assert [*bars["TimedOut"].hovertext] == ["2026-03-30T00:00:00"]
+    assert [*bars["TimedOut"].meta] == ["FAILED", "TimedOut"]
+    assert {bar.hovertemplate for bar in bars.values()} == {
+        "<b>%{fullData.name}: %{y:,}</b><br>%{x|%Y-%m-%d %H:%M:%S} to %{hovertext|%Y-%m-%d %H:%M:%S}<extra></extra>"
+    }
+
+
 def test_names_are_escaped() -> None:
     fig = plot_run_counts(COUNTS)
-    assert "<b>mine" not in "".join(bar.name + "".join(bar.hovertext).replace("<b>", "", 1) for bar in fig.data)
+    assert not any("<b>mine" in bar.name for bar in fig.data)
     assert any("&lt;b&gt;mine" in bar.name for bar in fig.data)
 
 
