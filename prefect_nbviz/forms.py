@@ -136,8 +136,15 @@ def moment_of(point: TimePoint, now: datetime) -> datetime | None:
     return now.astimezone(UTC) + (span if match["ahead"] else -span)
 
 
+class PartialIds(tuple[str, ...]):  # noqa: SLOT001 - a tuple can have no slots with something in them
+    """Ids out of a frame that lacks some of what matched."""
+
+    reason: str
+    """What is missing, as a sentence."""
+
+
 def flow_run_ids(word: str, value: Any) -> tuple[str, ...] | None:
-    """Take the flow runs of a frame, or ids."""
+    """Take the flow runs of a frame, or ids; what the frame lacks is kept."""
     columns = getattr(value, "columns", None)
     if columns is None:
         return id_values(word, value)
@@ -145,7 +152,12 @@ def flow_run_ids(word: str, value: Any) -> tuple[str, ...] | None:
         raise QueryError(
             f"{word} takes a frame with a column 'flow_run_id'; this one has {', '.join(map(str, columns))}."
         )
-    return id_values(word, value["flow_run_id"].dropna().unique())
+    ids = id_values(word, value["flow_run_id"].dropna().unique())
+    reason = getattr(value, "attrs", {}).get("prefect_nbviz", {}).get("reason")
+    if ids is not None and reason:
+        ids = PartialIds(ids)
+        ids.reason = reason
+    return ids
 
 
 def yes_or_no(word: str, value: object) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
+from prefect_nbviz import schema
 from prefect_nbviz.errors import did_you_mean
 from prefect_nbviz.filters import batched
-from prefect_nbviz.order import Row
-from prefect_nbviz.query import RunQuery
+from prefect_nbviz.frames import empty
+from prefect_nbviz.order import Body, Row
+from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.reading.connection import Server
 from prefect_nbviz.reading.pages import PAGE, Pages
 from prefect_nbviz.reading.rows import Names
@@ -20,15 +23,19 @@ from prefect_nbviz.states import STATE_NAMES
 async def rows_by_id(server: Server, table: str, ids: Iterable[str | None]) -> list[Row]:
     """Read the flows, deployments or flow runs of some ids (`POST /…/filter`)."""
     wanted = dict.fromkeys(one for one in ids if one is not None)
+    found = await asyncio.gather(*(_chunk_by_id(server, table, chunk) for chunk in batched(wanted, PAGE)))
+    return [row for rows in found for row in rows]
+
+
+async def _chunk_by_id(server: Server, table: str, ids: Iterable[str]) -> list[Row]:
     rows: list[Row] = []
-    for chunk in batched(wanted, PAGE):
-        rest = [*chunk]
-        while rest:  # a server may give less than a chunk at a time, and ids may be gone
-            found = await server.request("POST", f"/{table}/filter", json={table: {"id": {"any_": rest}}})
-            rows += found
-            known = {row["id"] for row in found}
-            left = [one for one in rest if one not in known]
-            rest = left if len(left) < len(rest) else []
+    rest = [*ids]
+    while rest:  # a server may give less than a chunk at a time, and ids may be gone
+        found = await server.request("POST", f"/{table}/filter", json={table: {"id": {"any_": rest}}})
+        rows += found
+        known = {row["id"] for row in found}
+        left = [one for one in rest if one not in known]
+        rest = left if len(left) < len(rest) else []
     return rows
 
 
@@ -40,14 +47,22 @@ async def names_by_id(server: Server, table: str, ids: Iterable[str | None]) -> 
 async def unknown_names(server: Server, pages: Pages, query: RunQuery, frame: pd.DataFrame) -> list[str]:
     """Say which names of a query nothing on the server has, one sentence each.
 
-    Only a name that no row of the answer shows is asked for, so that most reads ask nothing.
+    Only a name that no row of the answer shows is asked for, so that most reads ask nothing; where the answer is
+    empty, also what rows do not show, and the names in the query of the flow runs.
     """
-    return [
+    said = [
         *await _unknown(server, "flow", query.flow or (), _seen(frame, "flow_name")),
         *await _unknown(server, "deployment", query.deployment or (), _seen(frame, "deployment_name")),
         *await _unknown_tags(pages, query, frame),
         *await _unknown_state_names(pages, query),
     ]
+    if frame.empty:
+        said += await _unknown(server, "work pool", query.work_pool or (), set())
+        said += await _unknown_of_flow_runs(Pages(server, "flow_run"), query)
+        nested = query.flow_runs if isinstance(query, TaskRunQuery) else None
+        if isinstance(nested, FlowRunQuery):
+            said += await unknown_names(server, Pages(server, "flow_run"), nested, empty(schema.FLOW_RUNS))
+    return said
 
 
 def _seen(frame: pd.DataFrame, column: str) -> set[str]:
@@ -55,19 +70,38 @@ def _seen(frame: pd.DataFrame, column: str) -> set[str]:
 
 
 async def _unknown(server: Server, noun: str, wanted: Any, seen: set[str]) -> list[str]:
-    """Check names of flows or deployments; of `flow/deployment`, the deployment."""
-    plain = {name: name.rpartition("/")[2] for name in wanted}
-    unseen = {name: short for name, short in plain.items() if short not in seen}
-    if not unseen:
-        return []
-    table = f"{noun}s"
-    body = {table: {"name": {"any_": [*unseen.values()]}}}
-    known = {row["name"] for row in await server.request("POST", f"/{table}/filter", json=body)}
-    wrong = [name for name, short in unseen.items() if short not in known]
+    """Check names of flows, deployments or work pools; of `flow/deployment`, the deployment."""
+    plain = {name: name.rpartition("/")[2] if noun == "deployment" else name for name in wanted}
+    table = f"{noun.replace(' ', '_')}s"
+    rest = [*dict.fromkeys(short for short in plain.values() if short not in seen)]
+    while rest:  # a page may not hold them all
+        asked = rest[:PAGE]
+        body = {table: {"name": {"any_": asked}}}
+        known = {row["name"] for row in await server.request("POST", f"/{table}/filter", json=body)}
+        rest = [name for name in rest if name not in known]
+        if known.isdisjoint(asked):
+            break
+    wrong = [name for name, short in plain.items() if short in rest]
     if not wrong:
         return []
     others = [row["name"] for row in await server.request("POST", f"/{table}/filter", json={})]
     return [f"No {noun} on this server is named {name!r}.{did_you_mean(plain[name], others)}" for name in wrong]
+
+
+async def _unknown_of_flow_runs(pages: Pages, query: RunQuery) -> list[str]:
+    """Check what only flow runs have, and frames do not all show."""
+    asked: list[tuple[str, str, Body]] = [
+        ("is in a work queue named", name, {"work_queue_name": {"any_": [name]}}) for name in query.work_queue or ()
+    ]
+    if isinstance(query, FlowRunQuery):
+        asked += [
+            ("has the flow version", name, {"flow_version": {"any_": [name]}}) for name in query.flow_version or ()
+        ]
+    return [
+        f"No flow run on this server {what} {name!r}: see whether it is spelt right."
+        for what, name, filters in asked
+        if not await pages.count({"flow_runs": filters})
+    ]
 
 
 async def _unknown_tags(pages: Pages, query: RunQuery, frame: pd.DataFrame) -> list[str]:

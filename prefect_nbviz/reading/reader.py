@@ -11,6 +11,7 @@ import pandas as pd
 
 from prefect_nbviz import frames
 from prefect_nbviz.errors import ServerError
+from prefect_nbviz.forms import PartialIds
 from prefect_nbviz.order import Row, moment
 from prefect_nbviz.plan import Plan, make_plan
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
@@ -48,6 +49,8 @@ class Reader:
     async def plan(self) -> Plan:
         """Plan the query, once what must be read first has been; that is read no second time."""
         if self._plan is None:
+            handed_in = [getattr(self._query, word, None) for word in ("flow_runs", "parent", "ancestor")]
+            self._reasons += [f"Of the flow runs: {ids.reason}" for ids in handed_in if isinstance(ids, PartialIds)]
             query, parents = await self._with_tree(), await self._parents()
             abilities = await self._server.abilities()
             self._plan = make_plan(query, now=self._as_of, parents=parents, abilities=abilities)
@@ -176,7 +179,7 @@ class Reader:
             return None
         ids = await reader.ids()
         if is_cut and len(ids) == wanted.limit:
-            self._reasons.append(f"Of their flow runs: {reader._left_out(len(ids), matched)}")
+            self._reasons.append(f"Of the flow runs: {reader._left_out(len(ids), matched)}")
         return ids
 
     async def _named_frame(self, rows: Sequence[Row]) -> pd.DataFrame:

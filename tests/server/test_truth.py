@@ -281,8 +281,11 @@ def test_what_was_left_out_is_said(connection: Connection) -> None:
     attrs = frame.attrs["prefect_nbviz"]
     assert (attrs["read"], attrs["truncated"]) == (5, True)
     assert attrs["matched"] > 200
-    with pytest.warns(IncompleteWarning, match=r"Of their flow runs: Read the first 2 of \d+ flow runs"):
-        read_task_runs(flow_runs=FlowRunQuery(limit=2), limit=None, connection=connection)
+    part = read(FlowRunQuery(limit=2), connection)
+    for parents in (FlowRunQuery(limit=2), part):
+        with pytest.warns(IncompleteWarning, match=r"Of the flow runs: Read the first 2 of \d+ flow runs"):
+            frame = read_task_runs(flow_runs=parents, limit=None, connection=connection)
+        assert frame.attrs["prefect_nbviz"]["truncated"]
 
 
 @pytest.mark.parametrize(
@@ -292,9 +295,13 @@ def test_what_was_left_out_is_said(connection: Connection) -> None:
         ({"deployment": "daily_ingest/nightli"}, r"No deployment .* named 'daily_ingest/nightli'\. Did you mean"),
         ({"tags_none": "prodd"}, r"No task run on this server has the tag 'prodd'"),
         ({"state_name": "timedout"}, r"in a state named 'timedout'\. Did you mean 'TimedOut'\?"),
+        ({"work_pool": "demo-pol"}, r"No work pool .* named 'demo-pol'\. Did you mean 'demo-pool'"),
+        ({"work_queue": "hihg"}, r"No flow run on this server is in a work queue named 'hihg'"),
+        ({"flow_runs": FlowRunQuery(flow="dayly_ingest")}, r"No flow .* named 'dayly_ingest'\. Did you mean"),
+        ({"flow_runs": FlowRunQuery(flow_version="v99")}, r"No flow run on this server has the flow version 'v99'"),
     ],
 )
-def test_names_that_nothing_has(criteria: dict[str, str], says: str, connection: Connection) -> None:
+def test_names_that_nothing_has(criteria: dict[str, Any], says: str, connection: Connection) -> None:
     with pytest.warns(UnknownNameWarning, match=says):
         read_task_runs(**criteria, limit=None, connection=connection, progress=False)
 
