@@ -97,6 +97,8 @@ class Server:
         self._client = client
         self.address = public_address(str(client.api_url))
         """Its address, without secrets."""
+        self.requests = 0
+        """How many were sent, apart from what Prefect's client sends again."""
         self._abilities: Abilities | None = None
 
     async def version(self) -> str | None:
@@ -124,6 +126,7 @@ class Server:
         """Send one request and give its answer, parsed, with its headers; raises as `request` does."""
         import httpx  # noqa: PLC0415 - Prefect brings it, and it is as slow
 
+        self.requests += 1
         try:
             response = await self._client.request(method, path, **options)  # type: ignore[arg-type]
             return Reply(orjson.loads(response.content), response.headers)
