@@ -100,7 +100,11 @@ STATES = (
     Column("timestamp", TIME, "when the run entered it"),
     Column("message", TEXT, "what it says, such as the error; missing if it says nothing"),
     Column("scheduled_time", TIME, "of a scheduled state, when the run is to start or to try again"),
-    Column("source", REPEATED_TEXT, "how it was obtained: server (the history that the server keeps)"),
+    Column(
+        "source",
+        REPEATED_TEXT,
+        "how it was obtained: server (the history that the server keeps) or row (rebuilt from the row of a task run)",
+    ),
 )
 
 INTERVALS = (

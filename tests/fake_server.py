@@ -45,6 +45,7 @@ class FakeServer(httpx.AsyncBaseTransport):
     def __init__(self, rows: list[Row], *, page_limit: int = 200, seed: int = 0) -> None:
         self.rows = rows
         self.flow_runs: list[Row] = []
+        self.histories: dict[str, list[Row]] = {}
         self.headers: dict[str, str] = {}
         self.page_limit = page_limit
         self.requests: list[tuple[str, str, dict[str, Any]]] = []
@@ -62,15 +63,18 @@ class FakeServer(httpx.AsyncBaseTransport):
         body = json.loads(request.content or b"{}")
         self.requests.append((request.method, request.url.path, body))
         answer = self.before_answer(len(self.requests))
-        answer = answer or self._answer(request.url.path, body)
+        answer = answer or self._answer(request.url, body)
         answer.headers.update(self.headers)
         return answer
 
-    def _answer(self, path: str, body: dict[str, Any]) -> httpx.Response:
+    def _answer(self, url: httpx.URL, body: dict[str, Any]) -> httpx.Response:
+        path = url.path
         if path.endswith(self.refuses):
             return httpx.Response(500, json={})
         if "csrf" in path:
             return httpx.Response(422, json={"detail": "CSRF protection is disabled."})
+        if path.endswith("/task_run_states/"):
+            return httpx.Response(200, json=self.histories.get(url.params["task_run_id"], []))
         if path.endswith("_runs/filter"):
             return self._refusal(body) or self._page(path, body)
         known = {

@@ -103,6 +103,8 @@ class Server:
         self._gate = gate
         self.address = public_address(str(client.api_url))
         """Its address, without secrets."""
+        self.requests = 0
+        """How many were sent, apart from what Prefect's client sends again."""
         self._abilities: Abilities | None = None
 
     async def version(self) -> str | None:
@@ -130,6 +132,7 @@ class Server:
         """Send one request and give its answer, parsed, with its headers; raises as `request` does."""
         import httpx  # noqa: PLC0415 - Prefect brings it, and it is as slow
 
+        self.requests += 1
         try:
             async with self._gate:
                 response = await self._client.request(method, path, **options)  # type: ignore[arg-type]

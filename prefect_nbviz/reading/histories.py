@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from prefect_nbviz import frames
 from prefect_nbviz.errors import IncompleteWarning, ServerError
+from prefect_nbviz.filters import batched
 from prefect_nbviz.order import Row
 from prefect_nbviz.reading.connection import Connection, Server
+from prefect_nbviz.reading.gate import MOST
+from prefect_nbviz.reading.names import rows_by_id
+from prefect_nbviz.reading.pages import PAGE
+from prefect_nbviz.reading.rebuilt import rebuilt
 from prefect_nbviz.reading.rows import state_frame
 from prefect_nbviz.reading.subjects import resolved, subjects
 from prefect_nbviz.reading.worker import Progress, Report, run
 
-AT_A_TIME = 8
-"""Requests under way at once: Prefect's client keeps as many connections alive."""
+T = TypeVar("T")
 
 
-def read_states(runs: Any, *, connection: Connection | None = None, progress: bool | Report = True) -> pd.DataFrame:
-    """Read the state history of runs; a request for each run.
+def read_states(
+    runs: Any, *, exact: bool = False, connection: Connection | None = None, progress: bool | Report = True
+) -> pd.DataFrame:
+    """Read the state history of runs; for most task runs without a request for each.
+
+    The rows of task runs are read anew, 200 at a time. Most task runs ran once, and then the row tells the whole
+    history, which is rebuilt from it (`prefect_nbviz.reading.rebuilt` says when). Each flow run and each other task
+    run costs a request.
 
     Parameters
     ----------
@@ -31,15 +41,22 @@ def read_states(runs: Any, *, connection: Connection | None = None, progress: bo
         A frame as `read_flow_runs` or `read_task_runs` gives it (with a column `task_run_id` they are task
         runs; only ids and names are used, so that a selection of rows and columns will do), one id or many of
         either kind, a row of a frame, run objects of Prefect's client, or futures.
-    connection, progress
+    exact
+        Ask the server for every history. One that is rebuilt has the same states but for two rare cases: it lacks
+        a state that was forced through the API while the task ran, and it has a state that Prefect lost on the way
+        to its database.
+    connection
         As in `read_flow_runs`.
+    progress
+        As in `read_flow_runs`; it counts requests, whose number is known as soon as the rows are read.
 
     Returns
     -------
     pandas.DataFrame
         One row for each state, runs in the order of `runs`, oldest state first, with the columns
-        of `schema.STATES`; times are UTC. `attrs["prefect_nbviz"]` tells `runs_asked`,
-        `runs_read`, `runs_without_states` (ids), and of the frame of runs `matched`, `truncated`.
+        of `schema.STATES`; times are UTC; `source` says which histories are rebuilt. `attrs["prefect_nbviz"]` tells
+        `runs_asked`, `runs_read`, `runs_rebuilt`, `runs_without_states` (ids), `requests`, and of the frame of runs
+        `matched`, `truncated`.
 
     Raises
     ------
@@ -67,9 +84,9 @@ def read_states(runs: Any, *, connection: Connection | None = None, progress: bo
 
     async def work(state: Progress) -> _Histories:
         async with (connection or Connection()).open() as server:
-            return await _Histories(server, state).read(await resolved(server, asked))
+            return await _Histories(server, state).read(await resolved(server, asked), exact=exact)
 
-    answer = run(work, progress=progress, unit="histories")
+    answer = run(work, progress=progress, unit="requests")
     frame = state_frame([(one, answer.found[one["run_id"]]) for one in answer.asked if one["run_id"] in answer.found])
     of_runs: Mapping[str, Any] = getattr(runs, "attrs", {}).get(frames.ATTRS, {})
     reasons = [reason for reason in (of_runs.get("reason"), *answer.reasons()) if reason]
@@ -80,7 +97,9 @@ def read_states(runs: Any, *, connection: Connection | None = None, progress: bo
         "as_of": answer.as_of.isoformat(),
         "runs_asked": len(answer.asked),
         "runs_read": len(answer.found),
+        "runs_rebuilt": answer.rebuilt,
         "runs_without_states": answer.without_states,
+        "requests": answer.server.requests,
         "truncated": bool(reasons),
         "reason": " ".join(reasons) or None,
     }
@@ -96,23 +115,20 @@ class _Histories:
         self.server = server
         self.as_of = datetime.now(UTC)
         self.found: dict[str, list[Row]] = {}
+        self.rebuilt = 0
         self.without_states: list[str] = []
         self._progress = progress
         self._failure: ServerError | None = None
         self.asked: Sequence[Row] = ()
 
-    async def read(self, runs: Sequence[Row]) -> _Histories:
+    async def read(self, runs: Sequence[Row], *, exact: bool) -> _Histories:
         """Read them all, few at a time; a failure ends it, and what was read is kept."""
-        self.asked, self._progress.total = runs, len(runs)
-        waiting = iter(runs)
-
-        async def take() -> None:
-            for one in waiting:
-                if self._failure is not None:
-                    return
-                await self._read_one(one["run_kind"], one["run_id"])
-
-        await asyncio.gather(*(take() for _ in range(AT_A_TIME)))
+        self.asked = runs
+        if not exact:
+            await self._rebuild()
+        single = [one for one in runs if one["run_id"] not in self.found]
+        self._progress.total = self.server.requests + len(single)
+        await self._side_by_side(self._read_one, single)
         if self._failure is not None and not self.found:
             raise self._failure
         return self
@@ -131,14 +147,41 @@ class _Histories:
             )
         return said
 
-    async def _read_one(self, kind: str, run_id: str) -> None:
-        try:
-            history = await self.server.request("GET", f"/{kind}_states/", params={f"{kind}_id": run_id})
-        except ServerError as error:
-            self._failure = error
-            return
+    async def _side_by_side(self, read: Callable[[T], Awaitable[None]], things: Iterable[T]) -> None:
+        """Read things, few at a time, until one fails."""
+        waiting = iter(things)
+
+        async def take() -> None:
+            for one in waiting:
+                if self._failure is not None:
+                    return
+                try:
+                    await read(one)
+                except ServerError as error:
+                    self._failure = error
+                self._progress.done = self.server.requests
+
+        await asyncio.gather(*(take() for _ in range(MOST)))
+
+    async def _rebuild(self) -> None:
+        """Find the histories that rows tell; the rows of runs that came as ids have been read."""
+        task_runs = [one for one in self.asked if one["run_kind"] == "task_run"]
+        self._take_rows(one["row"] for one in task_runs if one["row"] is not None)
+        unread = (one["run_id"] for one in task_runs if one["row"] is None)
+        await self._side_by_side(self._read_rows, batched(unread, PAGE))
+        self.rebuilt = len(self.found)
+
+    async def _read_rows(self, ids: Sequence[str]) -> None:
+        self._take_rows(await rows_by_id(self.server, "task_runs", ids))
+
+    def _take_rows(self, rows: Iterable[Row]) -> None:
+        histories = ((row["id"], rebuilt(row)) for row in rows)
+        self.found |= {run_id: history for run_id, history in histories if history is not None}
+
+    async def _read_one(self, run: Row) -> None:
+        kind, run_id = run["run_kind"], run["run_id"]
+        history = await self.server.request("GET", f"/{kind}_states/", params={f"{kind}_id": run_id})
         if history:
             self.found[run_id] = history
         else:
             self.without_states.append(run_id)
-        self._progress.done += 1

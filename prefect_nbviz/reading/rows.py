@@ -90,7 +90,7 @@ def state_frame(histories: Sequence[tuple[Row, Sequence[Row]]]) -> pd.DataFrame:
         "timestamp": [state["timestamp"] for state in states],
         "message": [state["message"] or None for state in states],
         "scheduled_time": [(state.get("state_details") or {}).get("scheduled_time") for state in states],
-        "source": ["server"] * len(pairs),
+        "source": [state.get("source", "server") for state in states],
     }
     return frames.typed(data, schema.STATES)
 

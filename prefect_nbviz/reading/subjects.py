@@ -20,9 +20,9 @@ MADE_BY = "read_task_runs() or read_flow_runs()"
 
 
 def subjects(runs: Any) -> list[Row]:
-    """Give `run_kind`, `run_id`, `run_name` and `flow_run_id` of each run, once, in order.
+    """Give `run_kind`, `run_id`, `run_name`, `flow_run_id` and `row` of each run, once, in order.
 
-    What ids alone do not say is None, until `resolved` asks the server.
+    What ids alone do not say is None, until `resolved` asks the server; `row` is the server's of a task run.
 
     Raises
     ------
@@ -40,7 +40,9 @@ async def resolved(server: Server, asked: Sequence[Row]) -> list[Row]:
     task_runs = {row["id"]: row for row in await rows_by_id(server, "task_runs", ids)}
     others = [run_id for run_id in ids if run_id not in task_runs]
     flow_runs = {row["id"]: row for row in await rows_by_id(server, "flow_runs", others)}
-    known = {run_id: _subject("task_run", run_id, row["name"], row["flow_run_id"]) for run_id, row in task_runs.items()}
+    known = {
+        run_id: _subject("task_run", run_id, row["name"], row["flow_run_id"], row) for run_id, row in task_runs.items()
+    }
     known |= {run_id: _subject("flow_run", run_id, flow_runs.get(run_id, {}).get("name"), run_id) for run_id in others}
     return [known.get(run["run_id"], run) for run in asked]
 
@@ -94,5 +96,5 @@ def _of_frame(runs: pd.DataFrame) -> list[Row]:
     return [*unique.values()]
 
 
-def _subject(kind: RunKind | None, run_id: str, name: Any, flow_run_id: Any) -> Row:
-    return {"run_kind": kind, "run_id": run_id, "run_name": name, "flow_run_id": flow_run_id}
+def _subject(kind: RunKind | None, run_id: str, name: Any, flow_run_id: Any, row: Row | None = None) -> Row:
+    return {"run_kind": kind, "run_id": run_id, "run_name": name, "flow_run_id": flow_run_id, "row": row}

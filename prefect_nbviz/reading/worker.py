@@ -97,4 +97,5 @@ class _Reporting:
         if self._bar is None and self._is_shown and lasts and done:
             self._bar = tqdm(unit=f" {self._unit}", total=total, leave=False)
         if self._bar is not None and done > self._bar.n:
+            self._bar.total = total  # it may have become known meanwhile
             self._bar.update(done - self._bar.n)

@@ -19,7 +19,7 @@ from prefect_nbviz.reading import Connection, read_flow_runs, read_state_type_co
 from prefect_nbviz.widgets.controls import FilterControls
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.status import NOUNS, Counts, Line, ProgressLine, StatusLine, invitation, summary
-from prefect_nbviz.widgets.views import MAX_HISTORIES, RunViews
+from prefect_nbviz.widgets.views import RunViews, with_histories
 
 Report = Callable[[int, int | None], None]
 
@@ -70,7 +70,7 @@ class RunExplorer(ipw.VBox):
         self.frame: pd.DataFrame = frames.empty(_COLUMNS[query.kind])
         """The runs of the last Load; before that, a frame without rows."""
         self.states: pd.DataFrame = frames.empty(schema.STATES)
-        """The state histories of the first runs of `frame`, `MAX_HISTORIES` at most."""
+        """The state histories of the runs of `frame` that are in the timeline, as `views.with_histories` gives them."""
         self.intervals: pd.DataFrame = frames.empty(schema.INTERVALS)
         """The stays in states that follow from `states`."""
         self._connection = connection
@@ -169,9 +169,8 @@ class RunExplorer(ipw.VBox):
 
     def _load_states(self) -> None:
         self._stage = "The timeline could not be read."
-        with self._noted("Reading the state histories") as report:
-            first = self.frame.head(MAX_HISTORIES)
-            self.states = read_states(first, connection=self._connection, progress=report)
+        with self._noted("Reading the state histories by requests") as report:
+            self.states = read_states(with_histories(self.frame), connection=self._connection, progress=report)
         self.intervals = state_intervals(self.states)
         self.views.show_intervals(self.intervals, self.frame)
 

@@ -15,8 +15,8 @@ from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.status import StatusLine
 from prefect_nbviz.widgets.table import RunTable
 
-MAX_HISTORIES = 200
-"""As many runs are in the timeline, the first of the frame: each history costs a request."""
+MAX_HISTORIES = {"task_run_id": 1_000, "flow_run_id": 200}
+"""As many runs are in the timeline, the first of the frame: each flow run's history costs a request, few task runs' do."""
 
 _BY = {
     "State": "state_name",
@@ -26,6 +26,11 @@ _BY = {
     "Deployment": "deployment_name",
     "Tag": "tags",
 }
+
+
+def with_histories(runs: pd.DataFrame) -> pd.DataFrame:
+    """Give the runs that are in the timeline: the first `MAX_HISTORIES`."""
+    return runs.head(next(most for column, most in MAX_HISTORIES.items() if column in runs.columns))
 
 
 class RunViews(ipw.Tab):
@@ -64,9 +69,9 @@ class RunViews(ipw.Tab):
     def show_intervals(self, intervals: pd.DataFrame, runs: pd.DataFrame) -> None:
         """Show the stays of the first of some runs in their states."""
         self._intervals = intervals
-        left_out = len(runs) > MAX_HISTORIES
-        text = f"The first {MAX_HISTORIES:,} of {len(runs):,} runs: each state history costs a request."
-        self.caption.show([("warn", text)] if left_out else [])
+        drawn = len(with_histories(runs))
+        text = f"The first {drawn:,} of {len(runs):,} runs: state histories cost requests."
+        self.caption.show([("warn", text)] if drawn < len(runs) else [])
         self._draw_timeline()
 
     def _offer_columns(self) -> None:

@@ -143,10 +143,10 @@ def test_a_server_that_dies_keeps_what_was_loaded(demo_server: PrivateServer) ->
 
 def test_a_server_that_dies_before_the_timeline_keeps_no_other_timeline(demo_server: PrivateServer) -> None:
     cable = Cable()
-    explorer = explore(state_type="FAILED", connection=Connection(demo_server.api_url, transport=cable))
+    explorer = explore(FlowRunQuery(state_type="FAILED"), connection=Connection(demo_server.api_url, transport=cable))
     explorer.load()
     assert len(explorer.intervals)
-    cable.is_cut_from = "/api/task_run_states"
+    cable.is_cut_from = "/api/flow_run_states"
     explorer.load()
     assert "The timeline could not be read." in explorer.status.value
     assert len(explorer.frame)

@@ -241,7 +241,14 @@ def test_states_are_those_that_prefect_reads(kind: str, connection: Connection, 
     runs = read(query, connection)
     states = read_states(runs, connection=connection, progress=False)
     assert states["run_id"].drop_duplicates().tolist() == runs[f"{kind}_id"].tolist()
-    assert states.attrs["prefect_nbviz"]["runs_read"] == len(runs)
+    attrs = states.attrs["prefect_nbviz"]
+    assert attrs["runs_read"] == len(runs)
+    if kind == "task_run":
+        assert attrs["runs_rebuilt"] > 0.9 * len(runs)
+        assert attrs["requests"] < 0.1 * len(runs)
+        exact = read_states(runs, exact=True, connection=connection, progress=False)
+        assert exact.attrs["prefect_nbviz"]["runs_rebuilt"] == 0
+        pd.testing.assert_frame_equal(states.drop(columns="source"), exact.drop(columns="source"))
     with SyncPrefectClient(demo_server.api_url) as client:
         read_one = client.read_flow_run_states if kind == "flow_run" else client.read_task_run_states
         for run_id, ours in states.groupby("run_id", sort=False):

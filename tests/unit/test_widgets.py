@@ -21,8 +21,10 @@ from prefect_nbviz.widgets.chips import StateField
 from prefect_nbviz.widgets.controls import FilterControls
 from prefect_nbviz.widgets.explorer import RunExplorer, explore
 from prefect_nbviz.widgets.fields import ESSENTIAL, GROUPS
+from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.status import summary
 from prefect_nbviz.widgets.table import MAX_ROWS_SHOWN, RunTable, table_cells
+from prefect_nbviz.widgets.views import RunViews
 from prefect_nbviz.widgets.window import CUSTOM
 
 ID = "0f9c2f5e-7a8b-4a52-8e52-7a4f7e6f0001"
@@ -341,6 +343,16 @@ def task_runs(count: int, **columns: Any) -> pd.DataFrame:
     rows |= {"state_type": ["FAILED"] * count, "state_name": ["TimedOut"] * count, "name": [HOSTILE] * count}
     rows |= {"flow_name": [HOSTILE] * count, "expected_start_time": ["2026-01-01T06:00:00.5Z"] * count}
     return frames.typed(rows | columns, schema.TASK_RUNS)
+
+
+@pytest.mark.parametrize(("column", "most"), [("task_run_id", 1_000), ("flow_run_id", 200)])
+def test_the_timeline_says_which_runs_it_lacks(column: str, most: int) -> None:
+    views = RunViews(Page())
+    runs = pd.DataFrame({column: ["x"] * (most + 1)})
+    views.show_intervals(frames.empty(schema.INTERVALS), runs)
+    assert f"The first {most:,} of {most + 1:,} runs: state histories cost requests." in views.caption.value
+    views.show_intervals(frames.empty(schema.INTERVALS), runs.head(most))
+    assert "first" not in views.caption.value
 
 
 def test_no_text_of_a_stranger_is_html_in_the_table() -> None:
