@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,7 +12,7 @@ from prefect_nbviz.order import Body, Order, Row
 from prefect_nbviz.plan import Plan
 from prefect_nbviz.reading.pages import Pages
 from prefect_nbviz.reading.rows import slim
-from prefect_nbviz.reading.sweep import Sweep
+from prefect_nbviz.reading.sweep import Sweep, Take
 from prefect_nbviz.reading.worker import Progress
 
 FEW = 2
@@ -23,8 +25,9 @@ MOST_AHEAD = 50
 class Harvest:
     """The rows that were read so far, by id; a failure leaves those that it came after."""
 
-    def __init__(self, pages: Pages, plan: Plan, progress: Progress) -> None:
+    def __init__(self, pages: Pages, plan: Plan, progress: Progress, *, matched: int | None) -> None:
         self.rows: dict[str, Row] = {}
+        self._matched = matched
         self._pages = pages
         self._plan = plan
         self._progress = progress
@@ -60,7 +63,8 @@ class Harvest:
         """Read one filter's runs until there are enough; say whether nothing is left."""
         plan = self._plan
         wanted = None if plan.limit is None or plan.reads_all else plan.limit + 1  # one more shows that there are more
-        if not order.is_by_time or (wanted is not None and wanted <= FEW * self._pages.size and not plan.steps):
+        most = min(rows for rows in (self._matched, None if plan.steps else wanted, sys.maxsize) if rows is not None)
+        if not order.is_by_time or most <= FEW * self._pages.size:
             return await self._read_in_order(body, order, wanted)
         met: set[str] = set()
         looked_at = 0
@@ -72,23 +76,26 @@ class Harvest:
 
         rest = body
         while wanted is None or len(met) < wanted:
-            rows, is_last = await self._pages.page(rest, order)
-            take(rows)
-            if is_last:
-                return True
             more = None if wanted is None else self._ahead(wanted - len(met), one_in=looked_at // (len(met) + 1) + 1)
-            expected = more or await self._pages.count(rest)
-            begin: datetime = order.key(rows[-1])
-            end = await self._end(rest, order, more) or begin
-            await Sweep(self._pages, rest, order.field, take, expected=expected).run(begin, end)
+            begin, end = await asyncio.gather(self._begin(rest, order, take), self._end(rest, order, more))
+            if begin is None:
+                return True
+            expected = more or self._matched or await self._pages.count(rest)
+            await Sweep(self._pages, rest, order.field, take, expected=expected).run(begin, end or begin)
             if wanted is None:
                 return True
-            rest = merge(body, self._pages.filter(order.beyond_key(end)))
+            rest = merge(body, self._pages.filter(order.beyond_key(end or begin)))
         return False
 
     def _ahead(self, missing: int, *, one_in: int) -> int:
         """Give how many rows to read for those that are missing, if the steps go on to keep one in so many."""
         return min(missing * one_in, max(missing, MOST_AHEAD * self._pages.size))
+
+    async def _begin(self, body: Body, order: Order, take: Take) -> datetime | None:
+        """Take the first page, and give the time of its last row; None if that is all."""
+        rows, is_last = await self._pages.page(body, order)
+        take(rows)
+        return None if is_last else order.key(rows[-1])
 
     async def _end(self, body: Body, order: Order, rows: int | None) -> datetime | None:
         """Give the time of the last of so many rows, or of all (None)."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from prefect_nbviz import schema
 from prefect_nbviz.errors import did_you_mean
-from prefect_nbviz.filters import batched
+from prefect_nbviz.filters import IDS_PER_BODY, batched
 from prefect_nbviz.frames import empty
 from prefect_nbviz.order import Body, Row
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
@@ -42,6 +42,20 @@ async def _chunk_by_id(server: Server, table: str, ids: Iterable[str]) -> list[R
 async def names_by_id(server: Server, table: str, ids: Iterable[str | None]) -> Names:
     """Read the names of some flows or deployments."""
     return {row["id"]: row["name"] for row in await rows_by_id(server, table, ids)}
+
+
+async def flow_runs_and_flows(server: Server, flow_run_ids: Iterable[str | None]) -> tuple[Names, Names]:
+    """Read the names of some flow runs and of their flows, both by the id of the flow run."""
+    ids = [*dict.fromkeys(one for one in flow_run_ids if one is not None)]
+    if not ids:
+        return {}, {}
+    of_these = {"flow_runs": {"id": {"any_": ids[:IDS_PER_BODY]}}}
+    flow_runs, flows = await asyncio.gather(
+        rows_by_id(server, "flow_runs", ids), server.request("POST", "/flows/filter", json=of_these)
+    )
+    names = {row["id"]: row["name"] for row in flows}  # a page of them: the others are asked for by id
+    names |= await names_by_id(server, "flows", {row["flow_id"] for row in flow_runs} - names.keys())
+    return {row["id"]: row["name"] for row in flow_runs}, {row["id"]: names.get(row["flow_id"]) for row in flow_runs}
 
 
 async def unknown_names(server: Server, pages: Pages, query: RunQuery, frame: pd.DataFrame) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.reading.connection import Server
 from prefect_nbviz.reading.counting import count
 from prefect_nbviz.reading.harvest import Harvest
-from prefect_nbviz.reading.names import names_by_id, rows_by_id, unknown_names
+from prefect_nbviz.reading.names import flow_runs_and_flows, names_by_id, unknown_names
 from prefect_nbviz.reading.pages import Pages
 from prefect_nbviz.reading.rows import flow_run_frame, task_run_frame
 from prefect_nbviz.reading.worker import Progress
@@ -60,7 +61,7 @@ class Reader:
         """Read it, count what was left out, and say so."""
         plan = await self.plan()
         matched = self._progress.total = await count(self.pages, plan)
-        harvest = Harvest(self.pages, plan, self._progress)
+        harvest = Harvest(self.pages, plan, self._progress, matched=matched)
         is_whole = matched == 0 or await self._gather(harvest)
         if is_whole and matched is not None and len(harvest.rows) < matched:
             is_whole = await self._gather_again(harvest, plan)
@@ -144,7 +145,7 @@ class Reader:
     async def rows(self) -> list[Row]:
         """Read the rows of what matches, in order, or fail."""
         plan = await self.plan()
-        harvest = Harvest(self.pages, plan, self._progress)
+        harvest = Harvest(self.pages, plan, self._progress, matched=None)
         await harvest.read()
         return harvest.arranged()[: plan.limit]
 
@@ -197,13 +198,10 @@ class Reader:
 
     async def _frame(self, rows: Sequence[Row]) -> pd.DataFrame:
         if self._query.kind == "flow_run":
-            flows = await names_by_id(self._server, "flows", (row["flow_id"] for row in rows))
-            deployments = await names_by_id(self._server, "deployments", (row["deployment_id"] for row in rows))
+            flows, deployments = await asyncio.gather(
+                names_by_id(self._server, "flows", (row["flow_id"] for row in rows)),
+                names_by_id(self._server, "deployments", (row["deployment_id"] for row in rows)),
+            )
             return flow_run_frame(rows, flows=flows, deployments=deployments, as_of=self._as_of)
-        parents = await rows_by_id(self._server, "flow_runs", (row["flow_run_id"] for row in rows))
-        names = await names_by_id(self._server, "flows", (row["flow_id"] for row in parents))
-        return task_run_frame(
-            rows,
-            flow_runs={row["id"]: row["name"] for row in parents},
-            flows={row["id"]: names.get(row["flow_id"]) for row in parents},
-        )
+        parents, flows = await flow_runs_and_flows(self._server, (row["flow_run_id"] for row in rows))
+        return task_run_frame(rows, flow_runs=parents, flows=flows)

@@ -49,6 +49,8 @@ class StandIn(httpx.AsyncBaseTransport):
         table = path.split("/")[-2]
         if table != "task_runs":
             known = self._by_id[table]
+            if table not in body:  # the flows of some flow runs: those of all will do
+                return orjson.dumps([*known.values()])
             return orjson.dumps([known[one] for one in body[table]["id"]["any_"] if one in known])
         first, end = self._span(body.get("task_runs") or {})
         if path.endswith("/count"):
