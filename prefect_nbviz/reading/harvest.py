@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -25,9 +24,8 @@ MOST_AHEAD = 50
 class Harvest:
     """The rows that were read so far, by id; a failure leaves those that it came after."""
 
-    def __init__(self, pages: Pages, plan: Plan, progress: Progress, *, matched: int | None) -> None:
+    def __init__(self, pages: Pages, plan: Plan, progress: Progress) -> None:
         self.rows: dict[str, Row] = {}
-        self._matched = matched
         self._pages = pages
         self._plan = plan
         self._progress = progress
@@ -63,8 +61,8 @@ class Harvest:
         """Read one filter's runs until there are enough; say whether nothing is left."""
         plan = self._plan
         wanted = None if plan.limit is None or plan.reads_all else plan.limit + 1  # one more shows that there are more
-        most = min(rows for rows in (self._matched, None if plan.steps else wanted, sys.maxsize) if rows is not None)
-        if not order.is_by_time or most <= FEW * self._pages.size:
+        is_short = wanted is not None and wanted <= FEW * self._pages.size and not plan.steps
+        if is_short or not order.is_by_time:
             return await self._read_in_order(body, order, wanted)
         met: set[str] = set()
         looked_at = 0
@@ -77,12 +75,11 @@ class Harvest:
         rest = body
         while wanted is None or len(met) < wanted:
             more = None if wanted is None else self._ahead(wanted - len(met), one_in=looked_at // (len(met) + 1) + 1)
-            begin, end = await asyncio.gather(self._begin(rest, order, take), self._end(rest, order, more))
+            begin, (end, there) = await asyncio.gather(self._begin(rest, order, take), self._end(rest, order, more))
             if begin is None:
                 return True
-            expected = more or self._matched or await self._pages.count(rest)
-            await Sweep(self._pages, rest, order.field, take, expected=expected).run(begin, end or begin)
-            if wanted is None:
+            await Sweep(self._pages, rest, order.field, take, expected=there).run(begin, end or begin)
+            if more is None:
                 return True
             rest = merge(body, self._pages.filter(order.beyond_key(end or begin)))
         return False
@@ -97,12 +94,13 @@ class Harvest:
         take(rows)
         return None if is_last else order.key(rows[-1])
 
-    async def _end(self, body: Body, order: Order, rows: int | None) -> datetime | None:
-        """Give the time of the last of so many rows, or of all (None)."""
+    async def _end(self, body: Body, order: Order, rows: int | None) -> tuple[datetime | None, int]:
+        """Give the time of the last of so many rows, or of all (None), and how many there are."""
         if rows is None:
-            return await self._pages.key_at(body, order.reversed, 0)
-        there = await self._pages.count(body)
-        return await self._pages.key_at(body, order, min(rows, there) - 1) if there else None
+            end, there = await asyncio.gather(self._pages.key_at(body, order.reversed, 0), self._pages.count(body))
+            return end, there
+        there = min(rows, await self._pages.count(body))
+        return await self._pages.key_at(body, order, there - 1) if there else None, there
 
     async def _read_in_order(self, body: Body, order: Order, wanted: int | None) -> bool:
         """Read page after page until there are enough; say whether nothing is left."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -60,9 +61,8 @@ class Reader:
     async def read(self) -> Answer:
         """Read it, count what was left out, and say so."""
         plan = await self.plan()
-        matched = self._progress.total = await count(self.pages, plan)
-        harvest = Harvest(self.pages, plan, self._progress, matched=matched)
-        is_whole = matched == 0 or await self._gather(harvest)
+        harvest = Harvest(self.pages, plan, self._progress)
+        matched, is_whole = await asyncio.gather(self._count(plan), self._gather(harvest))
         if is_whole and matched is not None and len(harvest.rows) < matched:
             is_whole = await self._gather_again(harvest, plan)
         limit, met = self._query.limit, len(harvest.rows)
@@ -89,6 +89,12 @@ class Reader:
             return [] if self._broke_off else await unknown_names(self._server, self.pages, self._query, frame)
         except ServerError:  # it is only a hint: what was read is not lost for want of it
             return []
+
+    async def _count(self, plan: Plan) -> int | None:
+        """Count what matches, as the total of the progress; None where the server cannot tell, or would not."""
+        with contextlib.suppress(ServerError):  # rows that are read meanwhile are not lost for want of a number
+            self._progress.total = await count(self.pages, plan)
+        return self._progress.total
 
     async def _gather(self, harvest: Harvest) -> bool:
         """Read the rows, as far as the server lets us; say whether nothing is left."""
@@ -145,7 +151,7 @@ class Reader:
     async def rows(self) -> list[Row]:
         """Read the rows of what matches, in order, or fail."""
         plan = await self.plan()
-        harvest = Harvest(self.pages, plan, self._progress, matched=None)
+        harvest = Harvest(self.pages, plan, self._progress)
         await harvest.read()
         return harvest.arranged()[: plan.limit]
 
