@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,17 @@ def seconds(call: Callable[[], object], clock: Callable[[], float] = time.perf_c
     return clock() - begin
 
 
+@contextlib.contextmanager
+def seeded_server(flow_runs: int) -> Iterator[str]:
+    """Start a server on a made history of 200 task runs for each flow run, and give its address."""
+    size = ("--flow-runs", str(flow_runs), "--tasks-per-run", "200")
+    with PrivateServer() as server:
+        subprocess.run(
+            [sys.executable, str(SEED_HISTORY), str(server.database), *size], check=True, capture_output=True
+        )
+        yield server.api_url
+
+
 def all_rows(address: str, table: str) -> list[Row]:
     rows: list[Row] = []
     with httpx.Client(timeout=60) as client:
@@ -95,11 +107,7 @@ def main() -> None:
     for name, default in (("--flow-runs", 100), ("--rounds", 3)):
         parser.add_argument(name, type=int, default=default)
     told = parser.parse_args()
-    size = ("--flow-runs", str(told.flow_runs), "--tasks-per-run", "200")
-    with PrivateServer() as server:
-        seed = [sys.executable, str(SEED_HISTORY), str(server.database), *size]
-        subprocess.run(seed, check=True, capture_output=True)
-        address = server.api_url
+    with seeded_server(told.flow_runs) as address:
         wire = Wire()
         rows = len(ours(address, wire))
         requests = wire.sent
