@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, tzinfo
 from itertools import chain
 from typing import Any
 
@@ -41,6 +42,8 @@ class FilterControls(ipw.VBox):
     ----------
     query
         What the controls say at first.
+    zone
+        The time zone of the moments that are typed.
 
     Examples
     --------
@@ -50,9 +53,9 @@ class FilterControls(ipw.VBox):
     TaskRunQuery(tags_any=['prod', 'etl'], since='1d')
     """
 
-    def __init__(self, query: FlowRunQuery | TaskRunQuery) -> None:
+    def __init__(self, query: FlowRunQuery | TaskRunQuery, *, zone: tzinfo = UTC) -> None:
         self.kind = ipw.ToggleButtons(options=[*_KINDS.items()], tooltips=["Look at task runs", "Look at flow runs"])
-        self.window = WindowField()
+        self.window = WindowField(zone=zone)
         self.kept = KeptCriteria()
         self.fields = make_fields()
         self.actions = ipw.HBox()

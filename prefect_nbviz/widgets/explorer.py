@@ -13,6 +13,7 @@ import pandas as pd
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.analysis.intervals import state_intervals
+from prefect_nbviz.charts.clock import zone_of
 from prefect_nbviz.errors import PrefectNbvizError, PrefectNbvizWarning, QueryError
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery, as_query
 from prefect_nbviz.reading import Connection, read_flow_runs, read_state_type_counts, read_states, read_task_runs
@@ -27,7 +28,11 @@ _COLUMNS = {"flow_run": schema.FLOW_RUNS, "task_run": schema.TASK_RUNS}
 
 
 def explore(
-    query: FlowRunQuery | TaskRunQuery | None = None, *, connection: Connection | None = None, **criteria: Any
+    query: FlowRunQuery | TaskRunQuery | None = None,
+    *,
+    connection: Connection | None = None,
+    tz: str = "UTC",
+    **criteria: Any,
 ) -> RunExplorer:
     """Give a widget that reads runs on demand and shows them as table, counts and timeline.
 
@@ -38,13 +43,15 @@ def explore(
         runs. Without any settings: the task runs of the last 24 hours.
     connection
         Another server than that of the active Prefect profile.
+    tz
+        Name of the time zone in which times are shown and typed, such as `"Europe/Berlin"`; frames stay in UTC.
     **criteria
         The fields of the query; of `TaskRunQuery` where none is given.
 
     Raises
     ------
     QueryError
-        A criterion that cannot be.
+        A criterion that cannot be, or there is no such time zone.
 
     Examples
     --------
@@ -57,7 +64,7 @@ def explore(
         query = TaskRunQuery(since="1d")
     query_type: type[RunQuery] = TaskRunQuery if query is None else type(query)
     asked: Any = as_query(query_type, query, criteria)
-    return RunExplorer(asked, connection=connection)
+    return RunExplorer(asked, connection=connection, tz=tz)
 
 
 class RunExplorer(ipw.VBox):
@@ -66,7 +73,10 @@ class RunExplorer(ipw.VBox):
     Nothing is read before Load is pressed, or `load` is called.
     """
 
-    def __init__(self, query: FlowRunQuery | TaskRunQuery, *, connection: Connection | None = None) -> None:
+    def __init__(
+        self, query: FlowRunQuery | TaskRunQuery, *, connection: Connection | None = None, tz: str = "UTC"
+    ) -> None:
+        self._zone = zone_of(tz)
         self.frame: pd.DataFrame = frames.empty(_COLUMNS[query.kind])
         """The runs of the last Load; before that, a frame without rows."""
         self.states: pd.DataFrame = frames.empty(schema.STATES)
@@ -122,7 +132,7 @@ class RunExplorer(ipw.VBox):
 
     def _make(self, query: FlowRunQuery | TaskRunQuery) -> None:
         self.page = Page()
-        self.controls = FilterControls(query)
+        self.controls = FilterControls(query, zone=self._zone)
         self.load_button = ipw.Button(
             description="Load", icon="refresh", tooltip="Read the runs", button_style="primary"
         )
@@ -130,7 +140,7 @@ class RunExplorer(ipw.VBox):
         self.controls.actions.children = [self.load_button, self.reset_button]
         self.progress = ProgressLine()
         self.status = StatusLine()
-        self.views = RunViews(self.page)
+        self.views = RunViews(self.page, zone=self._zone)
         self._panel = ipw.HTML()
 
     def _watch(self) -> None:
@@ -225,7 +235,7 @@ class RunExplorer(ipw.VBox):
         if self._failure:
             yield "error", self._failure
         if self._loaded is not None:
-            yield summary(self.frame, self._loaded, self._counts)
+            yield summary(self.frame, self._loaded, self._counts, zone=self._zone)
             yield from (("warn", note) for note in self._notes if not self._is_plain_cut(note))
 
     def _is_plain_cut(self, note: str) -> bool:
@@ -237,7 +247,7 @@ class RunExplorer(ipw.VBox):
 
     def _show_panel(self, query: RunQuery | None) -> None:
         """Show a sentence where there are no runs to show."""
-        text = invitation(query) if query and not self._is_busy else ""
+        text = invitation(query, zone=self._zone) if query and not self._is_busy else ""
         if self._loaded is not None:
             text = f"No {NOUNS[self._loaded.kind]} match."
         self._panel.value = f'<div class="nbviz-panel">{html.escape(text)}</div>'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
 import ipywidgets as ipw
@@ -69,8 +69,8 @@ class ProgressLine(ipw.HBox):
         self.layout.display = "none"
 
 
-def invitation(query: RunQuery) -> str:
-    """Say what the button would do.
+def invitation(query: RunQuery, *, zone: tzinfo = UTC) -> str:
+    """Say what the button would do, moments in a time zone.
 
     Examples
     --------
@@ -80,14 +80,14 @@ def invitation(query: RunQuery) -> str:
     >>> invitation(FlowRunQuery(since="1d"))
     'Press Load to read flow runs of the last 24 h'
     """
-    noun, words = NOUNS[query.kind], criteria_text(query)
+    noun, words = NOUNS[query.kind], criteria_text(query, zone=zone)
     if words.startswith("last "):
         return f"Press Load to read {noun} of the {words}"
     return f"Press Load to read {noun}: {words}"
 
 
-def criteria_text(query: RunQuery) -> str:
-    """Say the criteria of a query but for its order and limit.
+def criteria_text(query: RunQuery, *, zone: tzinfo = UTC) -> str:
+    """Say the criteria of a query but for its order and limit, moments in a time zone.
 
     Examples
     --------
@@ -95,10 +95,10 @@ def criteria_text(query: RunQuery) -> str:
     >>> criteria_text(FlowRunQuery(tags_any=["prod", "etl"], state_type="FAILED", since="7d"))
     'FAILED · tags any: prod, etl · last 7 days'
     """
-    return " · ".join(_criteria_texts(query))
+    return " · ".join(_criteria_texts(query, zone))
 
 
-def _criteria_texts(query: RunQuery) -> Iterator[str]:
+def _criteria_texts(query: RunQuery, zone: tzinfo) -> Iterator[str]:
     if query.state_type:
         yield ", ".join(query.state_type)
     for word, value in query.criteria().items():
@@ -106,7 +106,7 @@ def _criteria_texts(query: RunQuery) -> Iterator[str]:
             yield f"{word.replace('_', ' ')}: {_value_text(value)}"
     ends: Any = (query.since, query.until)
     by = _TIME_FIELDS.get(query.time_field, "")
-    yield span_text(ends) + (f" {by}" if by and any(ends) else "")
+    yield span_text(ends, zone=zone) + (f" {by}" if by and any(ends) else "")
 
 
 def _value_text(value: Any) -> str:
@@ -125,7 +125,7 @@ def _value_text(value: Any) -> str:
             return str(value)
 
 
-def summary(runs: pd.DataFrame, query: RunQuery, counts: Counts) -> Line:
+def summary(runs: pd.DataFrame, query: RunQuery, counts: Counts, *, zone: tzinfo = UTC) -> Line:
     """Say what a frame of runs holds, of how much, and whether that is all.
 
     Parameters
@@ -136,10 +136,12 @@ def summary(runs: pd.DataFrame, query: RunQuery, counts: Counts) -> Line:
         What was asked.
     counts
         How many runs are in each state type, of those that match but for their state type.
+    zone
+        The time zone of the moments.
     """
     attrs, noun = runs.attrs[frames.ATTRS], NOUNS[query.kind]
-    as_of = f"as of {datetime.fromisoformat(attrs['as_of']):%H:%M:%S} UTC"
-    tail = [criteria_text(query), as_of, "not complete" if attrs["truncated"] else "complete"]
+    as_of = f"as of {datetime.fromisoformat(attrs['as_of']).astimezone(zone):%H:%M:%S} {zone}"
+    tail = [criteria_text(query, zone=zone), as_of, "not complete" if attrs["truncated"] else "complete"]
     head = _how_many(len(runs), attrs, noun, query, counts)
     tone: Tone = "warn" if attrs["truncated"] else "good" if len(runs) else "quiet"
     return tone, f"{head}{' ' if head.endswith('.') else ' · '}{' · '.join(tail)}"

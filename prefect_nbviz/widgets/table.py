@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, tzinfo
 from typing import Any
 
 import ipywidgets as ipw
@@ -50,9 +51,16 @@ _OPTIONS: dict[str, Any] = {
 
 
 class RunTable(ipw.VBox):
-    """A paged, searchable table of flow runs or task runs."""
+    """A paged, searchable table of flow runs or task runs.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    zone
+        The time zone of its times.
+    """
+
+    def __init__(self, *, zone: tzinfo = UTC) -> None:
+        self._zone = zone
         self.note = ipw.HTML()
         self.grid = ITable(pd.DataFrame({"State": []}), **_OPTIONS)
         super().__init__([self.note, self.grid])
@@ -61,7 +69,7 @@ class RunTable(ipw.VBox):
 
     def show(self, runs: pd.DataFrame) -> None:
         """Show runs, in their order."""
-        cells = table_cells(runs.head(MAX_ROWS_SHOWN))
+        cells = table_cells(runs.head(MAX_ROWS_SHOWN), zone=self._zone)
         self.grid.update(cells, columnDefs=_column_options(cells), **_OPTIONS)
         left_out = len(runs) - len(cells)
         self._say(
@@ -73,18 +81,20 @@ class RunTable(ipw.VBox):
         self.note.layout.display = None if text else "none"
 
 
-def table_cells(runs: pd.DataFrame) -> pd.DataFrame:
+def table_cells(runs: pd.DataFrame, *, zone: tzinfo = UTC) -> pd.DataFrame:
     """Give what a person reads about runs: a frame of HTML, in which strangers' texts are escaped.
 
     Parameters
     ----------
     runs
         Flow runs or task runs.
+    zone
+        The time zone of the times.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each run, in their order. Times are UTC to the second; a run without a start
+        One row for each run, in their order. Times are to the second; a run without a start
         shows when it was expected, in grey. The last column, `micros`, is the duration in microseconds,
         by which the column of durations is sorted; -1 where there is none.
 
@@ -99,7 +109,7 @@ def table_cells(runs: pd.DataFrame) -> pd.DataFrame:
     columns: dict[str, Any] = {
         "State": [_state(*pair) for pair in zip(runs["state_type"], runs["state_name"], strict=True)],
         **{_TEXTS[word]: [_text(value) for value in runs[word]] for word in texts},
-        "Start (UTC)": [*_starts(runs)],
+        f"Start ({zone})": [*_starts(runs, zone)],
         "Duration": [*_durations(runs, micros.tolist())],
         "Runs": runs["run_count"].to_numpy(),
         "Tags": [_tags(tags) for tags in runs["tags"]],
@@ -110,8 +120,9 @@ def table_cells(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _column_options(cells: pd.DataFrame) -> list[dict[str, Any]]:
     place = {name: number for number, name in enumerate(cells)}
+    start = next(number for name, number in place.items() if str(name).startswith("Start ("))
     return [
-        {"targets": [place["State"], place["Name"], place["Tags"], place["Start (UTC)"]], "type": "html"},
+        {"targets": [place["State"], place["Name"], place["Tags"], start], "type": "html"},
         {"targets": place["Duration"], "orderData": place[_SORT_COLUMN], "className": "dt-right"},
         {"targets": place["Runs"], "className": "dt-right"},
         {"targets": place[_SORT_COLUMN], "visible": False, "searchable": False},
@@ -134,10 +145,10 @@ def _tags(tags: Iterable[str]) -> str:
     return " ".join(f'<span class="nbviz-tag-text">{html.escape(tag)}</span>' for tag in tags)
 
 
-def _starts(runs: pd.DataFrame) -> Iterator[str]:
+def _starts(runs: pd.DataFrame, zone: tzinfo) -> Iterator[str]:
     begun = runs["start_time"].notna()
     moments = runs["start_time"].where(begun, runs["expected_start_time"])
-    for moment, has_begun in zip(_to_the_second(moments), begun, strict=True):
+    for moment, has_begun in zip(_to_the_second(moments, zone), begun, strict=True):
         yield moment if has_begun else f'<span class="nbviz-quiet" title="expected; it has not started">{moment}</span>'
 
 
@@ -149,6 +160,6 @@ def _durations(runs: pd.DataFrame, micros: Sequence[int]) -> Iterator[str]:
             yield f'<span class="nbviz-quiet">{"not ended" if has_begun else "not started"}</span>'
 
 
-def _to_the_second(moments: pd.Series[Any]) -> Sequence[str]:
-    naive = moments.dt.tz_convert(None).to_numpy(dtype="datetime64[s]")
+def _to_the_second(moments: pd.Series[Any], zone: tzinfo) -> Sequence[str]:
+    naive = moments.dt.tz_convert(zone).dt.tz_localize(None).to_numpy(dtype="datetime64[s]")
     return [NO_TIME if text == "NaT" else text.replace("T", " ") for text in np.datetime_as_string(naive)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import ipywidgets as ipw
 import pandas as pd
@@ -18,6 +19,7 @@ from prefect_nbviz.widgets.table import RunTable
 MAX_HISTORIES = {"task_run_id": 1_000, "flow_run_id": 200}
 """As many runs are in the timeline, the first of the frame: each flow run's history costs a request, few task runs' do."""
 
+_UTC = ZoneInfo("UTC")
 _BY = {
     "State": "state_name",
     "State type": "state_type",
@@ -40,13 +42,16 @@ class RunViews(ipw.Tab):
     ----------
     page
         The page, whose theme the charts take.
+    zone
+        The time zone of what they show.
     """
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, *, zone: ZoneInfo = _UTC) -> None:
         self._page = page
+        self._zone = zone
         self._runs: pd.DataFrame = frames.empty(schema.TASK_RUNS)
         self._intervals: pd.DataFrame = frames.empty(schema.INTERVALS)
-        self.table = RunTable()
+        self.table = RunTable(zone=zone)
         self.by = ipw.Dropdown(description="Count by", options=[*_BY.items()])
         self.by.add_class("nbviz-field")
         self.counts = Chart(page=page, description="How many runs are in which state")
@@ -91,7 +96,9 @@ class RunViews(ipw.Tab):
         self.counts.show(figure, of=(self.by.value, self._as_of()))
 
     def _draw_timeline(self) -> None:
-        self.timeline.show(plot_state_timeline(self._intervals, theme=self._page.theme), of=self._as_of())
+        self.timeline.show(
+            plot_state_timeline(self._intervals, tz=self._zone.key, theme=self._page.theme), of=self._as_of()
+        )
 
     def _as_of(self) -> Any:
         return self._runs.attrs.get(frames.ATTRS, {}).get("as_of")

@@ -7,6 +7,7 @@ import html
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -22,7 +23,7 @@ from prefect_nbviz.widgets.controls import FilterControls
 from prefect_nbviz.widgets.explorer import RunExplorer, explore
 from prefect_nbviz.widgets.fields import ESSENTIAL, GROUPS
 from prefect_nbviz.widgets.page import Page
-from prefect_nbviz.widgets.status import summary
+from prefect_nbviz.widgets.status import criteria_text, summary
 from prefect_nbviz.widgets.table import MAX_ROWS_SHOWN, RunTable, table_cells
 from prefect_nbviz.widgets.views import RunViews
 from prefect_nbviz.widgets.window import CUSTOM
@@ -380,6 +381,22 @@ def test_the_table_holds_every_row_or_says_how_many() -> None:
     assert table.note.layout.display == "none"
     table.show(task_runs(MAX_ROWS_SHOWN + 1))
     assert "first 10,000 of 10,001 rows" in table.note.value
+
+
+def test_times_are_shown_and_typed_in_a_time_zone() -> None:
+    begin = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+    explorer = explore(since=begin, until=begin + timedelta(hours=6), tz="Europe/Berlin", connection=DEAD)
+    window = explorer.controls.window
+    assert (window.since.value, window.since.description) == (datetime(2026, 1, 31, 10, 30), "From (Europe/Berlin)")
+    window.until.value = datetime(2026, 1, 31, 12)
+    assert explorer.query.until == datetime(2026, 1, 31, 11, tzinfo=UTC)
+    berlin = ZoneInfo("Europe/Berlin")
+    said = "from 2026-01-31 10:30 Europe/Berlin to 2026-01-31 12:00 Europe/Berlin"
+    assert criteria_text(explorer.query, zone=berlin) == said
+    cells = table_cells(task_runs(1, start_time=["2026-07-01T10:42:07Z"]), zone=berlin)
+    assert [*cells["Start (Europe/Berlin)"]] == ["2026-07-01 12:42:07"]
+    with pytest.raises(QueryError, match="Europe/Berlin"):
+        explore(tz="Berlin")
 
 
 @pytest.mark.parametrize(
