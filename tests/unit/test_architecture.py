@@ -20,6 +20,7 @@ FLOORS = {
     "forms": 1,
     "criteria": 1,
     "abilities": 2,
+    "bins": 2,
     "client_filters": 2,
     "curl_code": 2,
     "filters": 2,
