@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_nbviz import frames, plot_run_counts, schema
@@ -60,6 +60,7 @@ CHANGES = [
 """Zones, and moments at which their clocks change."""
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.sampled_from(CHANGES),
     st.sampled_from([7, 37, 60, 360, 1_440]),
