@@ -1,11 +1,14 @@
-"""Bins of time: where they begin in a time zone, and how many runs of which state each holds."""
+"""Bins of time: how long they are, where they begin in a time zone, and how many runs of which state each holds."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
-from prefect_nbviz import frames, schema
+from prefect_nbviz import forms, frames, schema
 from prefect_nbviz.errors import QueryError
 
 MOST_BINS = 20_000
@@ -16,9 +19,11 @@ COUNTED = tuple(
 )
 """The columns that runs of either kind are counted by."""
 
+_SECOND = timedelta(seconds=1)
 
-def check(freq: str, tz: str) -> None:
-    """Refuse bins that cannot be.
+
+def check(freq: object, tz: object) -> tuple[str, str]:
+    """Give a frequency and a time zone as text, or refuse bins that cannot be.
 
     Raises
     ------
@@ -27,23 +32,42 @@ def check(freq: str, tz: str) -> None:
 
     Examples
     --------
-    >>> check("1D", "Europe/Berlin")
+    >>> check(timedelta(minutes=15), ZoneInfo("Europe/Berlin"))
+    ('15min', 'Europe/Berlin')
     """
+    text = freq if isinstance(freq, str) else _text_of(freq)
     try:
-        first, second = pd.date_range("2026-01-01", periods=2, freq=freq, tz=tz)
+        first, second = pd.date_range("2026-01-01", periods=2, freq=text)
     except Exception as error:
-        raise QueryError(
-            f"freq={freq!r} and tz={tz!r} make no bins: use them as in freq='15min', '1h' or '1D' and tz='Europe/Berlin'."
-        ) from error
-    if second - first < pd.Timedelta(seconds=1):
-        raise QueryError(f"freq cannot be {freq!r}: bins last a second at least.")
+        raise _no_bins(freq) from error
+    if second - first < pd.Timedelta(seconds=1) or (second - first).nanoseconds:
+        raise QueryError(f"freq cannot be {freq!r}: bins last a second at least, and whole microseconds.")
+    return text, forms.zone("tz", tz).key
+
+
+def _text_of(freq: object) -> str:
+    """Write a timedelta or an offset of pandas as text that means the same."""
+    try:
+        offset = pd.tseries.frequencies.to_offset(freq)  # type: ignore[call-overload]
+        text = str(offset.freqstr)
+        if pd.tseries.frequencies.to_offset(text) == offset:
+            return text
+    except Exception as error:
+        raise _no_bins(freq) from error
+    raise _no_bins(freq)
+
+
+def _no_bins(freq: object) -> QueryError:
+    return QueryError(
+        f"freq={freq!r} makes no bins: it is a length as pandas writes it, such as '15min', '1h' or '1D'."
+    )
 
 
 def edges(first: pd.Timestamp, last: pd.Timestamp, freq: str, tz: str) -> pd.DatetimeIndex:
     """Give the beginnings of the bins that hold all from `first` to `last`, and the end of the last, in UTC.
 
-    Bins of days and longer begin at the clock's midnights, shorter ones follow each other from the midnight
-    before `first`. A midnight that the clocks leap over is the moment after the leap; of two, the first counts.
+    Bins of days and longer begin when the clock first shows their midnight, or what follows it where the clock
+    leaps over it; shorter ones follow each other from the beginning of the day of `first`.
 
     Raises
     ------
@@ -56,25 +80,17 @@ def edges(first: pd.Timestamp, last: pd.Timestamp, freq: str, tz: str) -> pd.Dat
     >>> [f"{edge:%d. %H:%M}" for edge in edges(noon, noon, "1D", "Europe/Berlin")]
     ['28. 23:00', '29. 22:00']
     """
-    offset = pd.tseries.frequencies.to_offset(freq)
-    begin, end = (time.tz_convert(tz).tz_localize(None) for time in (first, last))
-    anchor = offset.rollback(begin.normalize())
-    one, two = pd.date_range(anchor, periods=2, freq=offset)
-    if (end - anchor) / (two - one) > MOST_BINS:
+    offset, zone = pd.tseries.frequencies.to_offset(freq), ZoneInfo(tz)
+    midnight = first.tz_convert(zone).tz_localize(None).normalize()
+    if isinstance(offset, pd.offsets.Tick):
+        found = _fixed(midnight, offset, first, last, zone)
+    else:
+        found = _by_calendar(midnight, offset, last, zone)
+    if len(found) > MOST_BINS + 1:
         raise QueryError(
             f"freq={freq!r} makes more than {MOST_BINS:,} bins of these runs: use a longer one, or a shorter window."
         )
-    if isinstance(offset, pd.offsets.Tick):
-        start = _in_utc(pd.DatetimeIndex([anchor]), tz)[0]
-        found = pd.date_range(start, last.tz_convert("UTC") + 2 * (two - one), freq=offset)
-    else:
-        found = _in_utc(pd.date_range(anchor, end + 2 * (two - one), freq=offset), tz)
-    return found[found.searchsorted(first, side="right") - 1 : found.searchsorted(last, side="right") + 1]
-
-
-def _in_utc(clock: pd.DatetimeIndex, tz: str) -> pd.DatetimeIndex:
-    local = clock.tz_localize(tz, nonexistent="shift_forward", ambiguous=np.ones(len(clock), dtype=bool))
-    return local.tz_convert("UTC").unique()
+    return found[found.searchsorted(first, side="right") - 1 :]
 
 
 def counts(runs: pd.DataFrame, freq: str, tz: str) -> pd.DataFrame:
@@ -126,3 +142,45 @@ def counts(runs: pd.DataFrame, freq: str, tz: str) -> pd.DataFrame:
     }
     order = ["bin_start", "state_type", "state_name"]
     return frames.typed(data, schema.RUN_COUNTS).sort_values(order, ignore_index=True)
+
+
+def _fixed(
+    midnight: pd.Timestamp, offset: pd.offsets.Tick, first: pd.Timestamp, last: pd.Timestamp, zone: ZoneInfo
+) -> pd.DatetimeIndex:
+    length = pd.Timedelta(offset)
+    start = pd.Timestamp(_first_moment(midnight.to_pydatetime(), zone))
+    start += (first - start) // length * length
+    bins = min((last - start) // length + 1, MOST_BINS + 1)
+    return pd.date_range(start, periods=bins + 1, freq=length)
+
+
+def _by_calendar(
+    midnight: pd.Timestamp, offset: pd.offsets.BaseOffset, last: pd.Timestamp, zone: ZoneInfo
+) -> pd.DatetimeIndex:
+    wall = offset.rollback(midnight)
+    found = [_first_moment(wall.to_pydatetime(), zone)]
+    while found[-1] <= last and len(found) <= MOST_BINS + 1:
+        wall += offset
+        # A zone may leave out a whole day, whose bin would be empty: Pacific/Apia did on 2011-12-30.
+        found += [moment for moment in [_first_moment(wall.to_pydatetime(), zone)] if moment > found[-1]]
+    return pd.DatetimeIndex(found)
+
+
+def _first_moment(wall: datetime, zone: ZoneInfo) -> datetime:
+    """Give the moment at which a zone's clock first shows a time, or a later one where it leaps over it, in UTC.
+
+    Examples
+    --------
+    >>> _first_moment(datetime(2026, 4, 24), ZoneInfo("Africa/Cairo")).isoformat()
+    '2026-04-23T22:00:00+00:00'
+    """
+    early, late = sorted(wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if early.astimezone(zone).replace(tzinfo=None) == wall:
+        return early
+    while late - early > _SECOND:  # the leap is between the two
+        middle = early + (late - early) // 2 // _SECOND * _SECOND
+        if middle.astimezone(zone).replace(tzinfo=None) < wall:
+            early = middle
+        else:
+            late = middle
+    return late

@@ -115,7 +115,8 @@ def plain_filters(query: RunCriteria, abilities: Abilities) -> Body:
 def _state_filters(query: RunCriteria) -> Body:
     """Give the filters on the state; of what is not wanted, those that are left where they can be told."""
     state: Body = {}
-    if query.state_type is not None or query.state_type_not:
+    is_named_here = query.kind == "task_run" and query.state_name is None and bool(query.state_name_not)
+    if query.state_type is not None or query.state_type_not or is_named_here:  # a run without a state has no name
         wanted = STATE_TYPES if query.state_type is None else tuple(query.state_type)
         state["type"] = {"any_": [kind for kind in wanted if kind not in (query.state_type_not or ())]}
     if query.state_name is not None:

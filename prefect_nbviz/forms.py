@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
 
 from prefect_nbviz.errors import QueryError, did_you_mean
 from prefect_nbviz.states import STATE_TYPES
@@ -134,6 +136,18 @@ def moment_of(point: TimePoint, now: datetime) -> datetime | None:
         raise QueryError(f"{point!r} is no relative time.")
     span = timedelta(seconds=float(match["amount"]) * _UNITS[match["unit"]])
     return now.astimezone(UTC) + (span if match["ahead"] else -span)
+
+
+def zone(word: str, value: object) -> ZoneInfo:
+    """Take a time zone, or its name."""
+    name = str(value) if isinstance(value, tzinfo) else value
+    if isinstance(name, str):
+        with contextlib.suppress(KeyError, ValueError, OSError):
+            return ZoneInfo(name)
+    zones = sorted(available_timezones())
+    near = [one for one in zones if one.casefold().startswith(str(name).casefold())][:3]
+    hint = did_you_mean(str(name), near or zones)
+    raise QueryError(f"{word} cannot be {name!r}.{hint} It is a name such as 'UTC' or 'Europe/Berlin'.")
 
 
 class PartialIds(tuple[str, ...]):  # noqa: SLOT001 - a tuple can have no slots with something in them

@@ -32,8 +32,11 @@ FILTERS_OF_TASK_RUNS = frozenset({"task_runs", "flow_runs", "flows", "deployment
 """What the paths of task runs take; others they would ignore, and so give all rows."""
 
 
-MOST_TAGS_COUNTED = 4
-"""Tags that are counted by inclusion and exclusion: n of them take 2^n - 1 requests."""
+MOST_FILTERS_COUNTED = 4
+"""Filters that are counted by inclusion and exclusion: n of them take 2^n - 1 requests."""
+
+_COUNTED_BY_UNWANTED = frozenset({"tags_none", "name_not", "state_name_not"})
+"""Steps whose counts need no rows: the server can count what they throw out."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,8 @@ class Plan:
     any_tags: tuple[str, ...]
     """Tags of which one is enough, where the server lacks that: each part is read once for each."""
 
-    none_tags: tuple[str, ...]
-    """Tags that a run must not have; a step does it, and the counts need to know."""
+    unwanted: tuple[Body, ...]
+    """Filters of what a run must not be; steps throw it out, and the counts need to know."""
 
     steps: tuple[Step, ...]
     read_first: tuple[str, ...]
@@ -97,9 +100,12 @@ class Plan:
 
     def bodies(self, part: Part) -> list[Body]:
         """Give the filters whose union is a part; runs may be in several."""
-        if not self.any_tags:
-            return [part.body]
-        return [merge(part.body, {self.table: {"tags": {"all_": [tag]}}}) for tag in self.any_tags]
+        return [merge(part.body, one) for one in self.wanted] if self.any_tags else [part.body]
+
+    @property
+    def wanted(self) -> tuple[Body, ...]:
+        """The filters of `any_tags`."""
+        return tuple(_having(self.kind, tag) for tag in self.any_tags)
 
     def done_here(self) -> list[str]:
         """Say in words what the server does not do."""
@@ -112,15 +118,20 @@ class Plan:
     def count_requests(self) -> int | None:
         """How many requests count what matches, or None where only reading it all would tell.
 
-        The server counts runs that have all of some tags; with any or none of n tags it takes a count for
-        each of their subsets, which ends being worth it.
+        The server counts runs that have all of some tags, or one of some names; with one or none of n such
+        filters it takes a count for each of their subsets, which ends being worth it.
         """
-        if any(step.criterion != "tags_none" for step in self.steps):
+        if any(step.criterion not in _COUNTED_BY_UNWANTED for step in self.steps):
             return None
-        either, unwanted = ({*self.any_tags, *self.none_tags} if self.any_tags else set()), {*self.none_tags}
-        if len(either | unwanted) > MOST_TAGS_COUNTED:
+        either, unwanted = len(self.wanted_or_not) if self.any_tags else 0, len(self.unwanted)
+        if max(either, unwanted) > MOST_FILTERS_COUNTED:
             return None
-        return len(self.parts) * (((1 << len(either)) - 1 if either else 1) + (1 << len(unwanted)) - 1)
+        return len(self.parts) * (((1 << either) - 1 if either else 1) + (1 << unwanted) - 1)
+
+    @property
+    def wanted_or_not(self) -> tuple[Body, ...]:
+        """The filters of which a run may meet any, each once."""
+        return (*self.wanted, *(one for one in self.unwanted if one not in self.wanted))
 
     def __str__(self) -> str:
         """Say what goes to the server, what is done here, and how many requests it takes."""
@@ -189,11 +200,24 @@ def make_plan(
         sort=query.sort,
         limit=query.limit,
         any_tags=any_tags if is_union and len(any_tags) > 1 else (),
-        none_tags=tuple(query.tags_none or ()),
+        unwanted=tuple(_unwanted(query)),
         steps=tuple(steps(query, window, abilities)),
         read_first=tuple(_read_first(query, now, abilities)),
         reads_all=reads_all,
     )
+
+
+def _having(kind: RunKind, tag: str) -> Body:
+    return {f"{kind}s": {"tags": {"all_": [tag]}}}
+
+
+def _unwanted(query: RunCriteria) -> Iterable[Body]:
+    for tag in query.tags_none or ():
+        yield _having(query.kind, tag)
+    if query.name_not:
+        yield {f"{query.kind}s": {"name": {"any_": [*query.name_not]}}}
+    if query.kind == "task_run" and query.state_name_not and query.state_name is None:
+        yield {"task_runs": {"state": {"name": {"any_": [*query.state_name_not]}}}}
 
 
 def _read_first(query: RunCriteria, now: datetime, abilities: Abilities) -> Iterable[str]:

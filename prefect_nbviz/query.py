@@ -15,7 +15,16 @@ from prefect_nbviz.json_code import criteria_of, json_code, without_kind
 from prefect_nbviz.plan import Plan, make_plan
 from prefect_nbviz.python_code import python_code
 
-__all__ = ["DEFAULT_LIMIT", "QUERY_TYPES", "FlowRunQuery", "RunKind", "RunQuery", "TaskRunQuery", "as_query"]
+__all__ = [
+    "DEFAULT_LIMIT",
+    "QUERY_TYPES",
+    "FlowRunQuery",
+    "RunKind",
+    "RunQuery",
+    "TaskRunQuery",
+    "as_query",
+    "query_of_either",
+]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -189,3 +198,26 @@ def as_query(query_type: type[Q], query: Q | None, criteria: Mapping[str, Any]) 
             f"This reads with a {query_type.__name__}, not {type(query).__name__}; criteria are keywords, as in name='x'."
         )
     return query.replace(**criteria)
+
+
+def query_of_either(query: object, criteria: Mapping[str, Any]) -> RunQuery:
+    """Give the query of either kind of run that a query and keywords make together; keywords win.
+
+    Raises
+    ------
+    QueryError
+        There is no query, so that keywords could be about either kind; or a criterion cannot be.
+
+    Examples
+    --------
+    >>> query_of_either(FlowRunQuery(flow="a"), {"name": "x"})
+    FlowRunQuery(name=['x'], flow=['a'])
+    >>> query_of_either(None, {"flow": "a"})
+    Traceback (most recent call last):
+    prefect_nbviz.errors.QueryError: Say which runs: FlowRunQuery(flow='a') or TaskRunQuery(flow='a').
+    """
+    if isinstance(query, FlowRunQuery | TaskRunQuery):
+        return query.replace(**criteria)
+    words = ", ".join(f"{word}={value!r}" for word, value in criteria.items()) or "since='1d'"
+    came = "" if query is None else f", not {type(query).__name__}"
+    raise QueryError(f"Say which runs: FlowRunQuery({words}) or TaskRunQuery({words}){came}.")

@@ -18,10 +18,22 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 def matching_ids(database: Path, kind: str, criteria: dict[str, Any], now: datetime) -> list[str]:
     """Give the ids of all runs that match, in order, with no regard to `limit`."""
+    return [row[0] for row in matching(database, kind, criteria, now, "r.id")]
+
+
+def matching_states(
+    database: Path, kind: str, criteria: dict[str, Any], now: datetime
+) -> list[tuple[str | None, str | None, datetime]]:
+    """Give state type, state name and expected start of all runs that match, with no regard to `limit`."""
+    rows = matching(database, kind, criteria, now, "r.state_type, r.state_name, r.expected_start_time")
+    return [(state_type, name, datetime.fromisoformat(start).replace(tzinfo=UTC)) for state_type, name, start in rows]
+
+
+def matching(database: Path, kind: str, criteria: dict[str, Any], now: datetime, columns: str) -> list[tuple[Any, ...]]:
     where, values = conditions(kind, criteria, now)
-    sql = f"select r.id from {kind} r where {' and '.join(where) or '1'} order by {order(kind, criteria)}"
+    sql = f"select {columns} from {kind} r where {' and '.join(where) or '1'} order by {order(kind, criteria)}"
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        return [row[0] for row in connection.execute(sql, values)]
+        return connection.execute(sql, values).fetchall()
 
 
 def order(kind: str, criteria: dict[str, Any]) -> str:

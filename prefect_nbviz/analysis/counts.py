@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from datetime import timedelta, tzinfo
 
 import pandas as pd
 
@@ -11,7 +12,7 @@ from prefect_nbviz import bins, frames, schema
 from prefect_nbviz.errors import FrameError, IncompleteWarning
 
 
-def run_counts(runs: pd.DataFrame, *, freq: str = "1h", tz: str = "UTC") -> pd.DataFrame:
+def run_counts(runs: pd.DataFrame, *, freq: str | timedelta = "1h", tz: str | tzinfo = "UTC") -> pd.DataFrame:
     """Count the runs of a frame over time, by state type and state name: what `read_run_counts` asks of a server.
 
     Parameters
@@ -60,7 +61,7 @@ def run_counts(runs: pd.DataFrame, *, freq: str = "1h", tz: str = "UTC") -> pd.D
     frames.require(runs, schema.names(bins.COUNTED), made_by="read_flow_runs() or read_task_runs()")
     if not isinstance(runs["expected_start_time"].dtype, pd.DatetimeTZDtype):
         raise FrameError("The expected starts have no time zone: use pd.to_datetime(…, utc=True) if they are UTC.")
-    bins.check(freq, tz)
+    freq, tz = bins.check(freq, tz)
     counts = bins.counts(runs, freq, tz)
     about = copy.deepcopy(runs.attrs.get(frames.ATTRS, {})) | {"kind": "run_counts", "freq": freq, "tz": tz}
     counts.attrs[frames.ATTRS] = about | _left_out(len(runs), int(counts["runs"].sum()), about.get("reason"))

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo, available_timezones
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self
+from zoneinfo import ZoneInfo
 
-from prefect_nbviz.errors import QueryError, did_you_mean
+import pandas as pd
+
+from prefect_nbviz import forms
+from prefect_nbviz.charts.words import safe
 
 _DATE = "\n%b %-d, %Y"
 TICKS = [
@@ -32,10 +38,46 @@ def zone_of(tz: str) -> ZoneInfo:
     >>> zone_of("Europe/Berlin").key
     'Europe/Berlin'
     """
-    try:
-        return ZoneInfo(tz)
-    except (KeyError, ValueError, OSError, TypeError, AttributeError) as error:
-        zones = sorted(available_timezones())
-        near = [zone for zone in zones if zone.casefold().startswith(str(tz).casefold())][:3]
-        hint = did_you_mean(str(tz), near or zones)
-        raise QueryError(f"tz cannot be {tz!r}.{hint} It is a name such as 'UTC' or 'Europe/Berlin'.") from error
+    return forms.zone("tz", tz)
+
+
+@dataclass(frozen=True)
+class WallClock:
+    """The clock of an axis. Plotly knows no time zones: it gets what a clock on the wall shows.
+
+    Examples
+    --------
+    >>> hours = pd.Series(pd.date_range("2026-10-25", periods=2, freq="1h", tz="UTC"))
+    >>> clock = WallClock.over(hours, ZoneInfo("Europe/Berlin"))
+    >>> clock.name, clock.times(hours).dt.hour.tolist()
+    ('Europe/Berlin, UTC+01:00 throughout', [1, 2])
+    """
+
+    zone: ZoneInfo
+
+    steady: datetime | None
+    """A moment, in the zone, whose offset from UTC it keeps throughout; None: it shows what the zone's clocks do."""
+
+    @classmethod
+    def over(cls, moments: pd.Series[Any], zone: ZoneInfo) -> Self:
+        """Give the zone's own clock, unless it shows two of some moments alike, or a later one as earlier."""
+        distinct = moments.drop_duplicates().sort_values()
+        tells_apart = cls(zone, None).times(distinct).diff().iloc[1:] > pd.Timedelta(0)
+        return cls(zone, None if tells_apart.all() else distinct.iloc[-1].tz_convert(zone).to_pydatetime())
+
+    def times(self, moments: pd.Series[Any]) -> pd.Series[Any]:
+        """Give what it shows at some moments, as times without a time zone."""
+        shown: pd.Series[Any] = (
+            moments.dt.tz_convert(self.zone).dt.tz_localize(None)
+            if self.steady is None
+            else moments.dt.tz_convert(None) + (self.steady.utcoffset() or timedelta(0))
+        )
+        return shown
+
+    @property
+    def name(self) -> str:
+        """What the title of its axis says."""
+        if self.steady is None:
+            return safe(self.zone.key)
+        sign = f"{self.steady:%z}"
+        return f"{safe(self.zone.key)}, UTC{sign[:3]}:{sign[3:5]} throughout"

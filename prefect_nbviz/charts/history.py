@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from zoneinfo import ZoneInfo
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema
-from prefect_nbviz.charts.clock import TICKS, zone_of
+from prefect_nbviz.charts.clock import TICKS, WallClock, zone_of
 from prefect_nbviz.charts.style import figure, fill, in_order_of_life, note, state_codes, state_labels
-from prefect_nbviz.charts.words import coverage, safe
+from prefect_nbviz.charts.words import coverage
 from prefect_nbviz.states import Theme, state_style
 
-_HOVER = "<b>%{fullData.name}: %{y:,}</b><br>%{x|%Y-%m-%d %H:%M:%S} to %{hovertext|%Y-%m-%d %H:%M:%S}<extra></extra>"
+_HOVER = "<b>%{fullData.name}: %{y:,}</b><br>%{hovertext}<extra></extra>"
 """The browser puts it together, so that many bars are few bytes; what it fills in is not read as a template again."""
 
 
@@ -26,15 +25,16 @@ def plot_run_counts(counts: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
     counts
         What `read_run_counts` or `run_counts` gives: the columns of `schema.RUN_COUNTS`.
     tz
-        Name of the time zone of the axis, such as `"Europe/Berlin"`; that of the bins fits best.
+        Name of the time zone of the axis, such as `"Europe/Berlin"`; that of the bins fits best. Where its clocks
+        show two bins at one time, since they go back, the axis keeps the last offset throughout and says so.
     theme
         The background that it will be seen on, `"light"` or `"dark"`.
 
     Returns
     -------
     plotly.graph_objects.Figure
-        One bar for each bin and state, as wide as the bin; its subtitle says how many of how many runs
-        they hold. `meta` of a trace holds its state type and state name.
+        One bar for each bin and state, as wide as the bin, or as the clock shows it; its subtitle says how many of
+        how many runs they hold. `meta` of a trace holds its state type and state name.
 
     Raises
     ------
@@ -65,29 +65,36 @@ def plot_run_counts(counts: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
     codes, states = state_codes(counts)
     labels = state_labels(in_order_of_life(states))
     fig = figure("Runs over time", subtitle, theme=theme, plot=260, legend=labels.values())
+    clock = WallClock.over(pd.concat([counts["bin_start"], counts["bin_end"]]), zone)
     for key, label in labels.items():
-        fig.add_trace(_bars(counts[codes == states.index(key)], key, label, str(zone), theme))
+        fig.add_trace(_bars(counts[codes == states.index(key)], key, label, clock, theme))
     fig.update_layout(barmode="stack", bargap=0)
-    fig.update_xaxes(type="date", title=f"expected start ({safe(str(zone))})", tickformatstops=TICKS)
+    fig.update_xaxes(type="date", title=f"expected start ({clock.name})", tickformatstops=TICKS)
     return fig.update_yaxes(title="runs", rangemode="tozero", tickformat=",d")
 
 
-def _bars(counts: pd.DataFrame, key: tuple[str, str], label: str, tz: str, theme: Theme) -> go.Bar:
-    lengths: Any = (counts["bin_end"] - counts["bin_start"]).dt.total_seconds() * 1_000
+def _bars(counts: pd.DataFrame, key: tuple[str, str], label: str, clock: WallClock, theme: Theme) -> go.Bar:
     return go.Bar(
-        x=_clock(counts["bin_start"], tz),
+        x=clock.times(counts["bin_start"]).dt.strftime("%Y-%m-%dT%H:%M:%S").to_numpy(),
         y=counts["runs"].to_numpy(),
-        width=lengths.to_numpy(),
+        width=_widths(counts, clock).to_numpy(),
         offset=0,
         name=label,
         marker=fill(state_style(*key, theme=theme), theme) | {"line": {"width": 0}},
         meta=[*key],
-        hovertext=_clock(counts["bin_end"], tz),
+        hovertext=_spans(counts, clock.zone),
         hovertemplate=_HOVER,
     )
 
 
-def _clock(times: pd.Series[Any], tz: str) -> list[str]:
-    """Give what the clocks of a time zone show."""
-    local: list[str] = np.datetime_as_string(times.dt.tz_convert(tz).dt.tz_localize(None).to_numpy(), unit="s").tolist()
-    return local
+def _widths(counts: pd.DataFrame, clock: WallClock) -> pd.Series[float]:
+    """Give how wide the bars are, in milliseconds: a day of 25 hours is not to reach into the next on the clock."""
+    lasts = counts["bin_end"] - counts["bin_start"]
+    shown = clock.times(counts["bin_end"]) - clock.times(counts["bin_start"])
+    return lasts.where(lasts < shown, shown).dt.total_seconds() * 1_000
+
+
+def _spans(counts: pd.DataFrame, zone: ZoneInfo) -> list[str]:
+    starts, ends = (counts[column].dt.tz_convert(zone) for column in ("bin_start", "bin_end"))
+    form = "%Y-%m-%d %H:%M:%S %Z"
+    return [f"{start:{form}} to {end:{form}}" for start, end in zip(starts, ends, strict=True)]

@@ -30,24 +30,23 @@ async def count(pages: Pages, plan: Plan) -> int | None:
 async def tally(measure: Measure[Key], plan: Plan) -> Counter[Key] | None:
     """Add up a measure over the runs that a plan gives, or None where only reading them all would tell.
 
-    The server filters runs that have all of some tags. With any of A and none of N, these are
-    |any of A or N| - |any of N|, and each of the two is a sum over the subsets of its tags.
+    The server tells what meets all of some filters. What meets one of A and none of N is
+    |one of A or N| - |one of N|, and each of the two is a sum over the subsets of its filters.
     """
     if plan.count_requests is None:
         return None
     total: Counter[Key] = Counter()
     for part in plan.parts:
-        either = tuple(dict.fromkeys([*plan.any_tags, *plan.none_tags]))
-        total.update(await _any(measure, plan, part.body, either) if plan.any_tags else await measure(part.body))
-        total.subtract(await _any(measure, plan, part.body, plan.none_tags))
+        total.update(await _any(measure, part.body, plan.wanted_or_not) if plan.any_tags else await measure(part.body))
+        total.subtract(await _any(measure, part.body, plan.unwanted))
     return total
 
 
-async def _any(measure: Measure[Key], plan: Plan, body: Body, tags: Sequence[str]) -> Counter[Key]:
-    """Measure the runs with one or more of some tags, by inclusion and exclusion."""
+async def _any(measure: Measure[Key], body: Body, filters: Sequence[Body]) -> Counter[Key]:
+    """Measure the runs that meet one or more of some filters, by inclusion and exclusion."""
     total: Counter[Key] = Counter()
-    for size in range(1, len(tags) + 1):
-        for subset in itertools.combinations(tags, size):
-            having = await measure(merge(body, {plan.table: {"tags": {"all_": [*subset]}}}))
+    for size in range(1, len(filters) + 1):
+        for subset in itertools.combinations(filters, size):
+            having = await measure(merge(body, *subset))
             total.update(having) if size % 2 else total.subtract(having)
     return total

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,6 +58,11 @@ class Reader:
             self._plan = make_plan(query, now=self._as_of, parents=parents, abilities=abilities)
         return self._plan
 
+    @property
+    def missing(self) -> str | None:
+        """What was left out so far, and why; what a plan leaves out is known once it is made."""
+        return " ".join(self._reasons) or None
+
     async def read(self) -> Answer:
         """Read it, count what was left out, and say so."""
         plan = await self.plan()
@@ -79,10 +84,10 @@ class Reader:
             "matched": matched,
             "read": len(rows),
             "truncated": bool(self._reasons),
-            "reason": " ".join(self._reasons) or None,
+            "reason": self.missing,
             "done_here": plan.done_here(),
         }
-        return Answer(frame, " ".join(self._reasons) or None, await self._unknown_names(frame))
+        return Answer(frame, self.missing, await self._unknown_names(frame))
 
     async def _unknown_names(self, frame: pd.DataFrame) -> Sequence[str]:
         try:
@@ -161,7 +166,9 @@ class Reader:
 
     async def extreme(self, sort: str) -> datetime | None:
         """Give the first `expected_start_time` in an order, or None where nothing matches."""
-        rows = await Reader(self._server, self._query.replace(sort=sort, limit=1), Progress(), as_of=self._as_of).rows()
+        reader = Reader(self._server, self._query, Progress(), as_of=self._as_of)
+        reader._plan = replace(await self.plan(), sort=sort, limit=1, reads_all=False)
+        rows = await reader.rows()
         return moment(rows[0]["expected_start_time"]) if rows else None
 
     async def _parents(self) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from prefect_nbviz.errors import IncompleteWarning, UnknownNameWarning
-from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery, as_query
+from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery, as_query, query_of_either
 from prefect_nbviz.reading.connection import Connection
 from prefect_nbviz.reading.counting import tally
 from prefect_nbviz.reading.reader import Answer, Reader
@@ -117,9 +117,16 @@ def read_task_runs(
 
 
 def read_state_type_counts(
-    query: FlowRunQuery | TaskRunQuery, *, connection: Connection | None = None
+    query: FlowRunQuery | TaskRunQuery | None = None, *, connection: Connection | None = None, **criteria: Any
 ) -> dict[str, int | None]:
     """Count by state type the runs that match a query but for its `state_type`, `sort` and `limit`.
+
+    Parameters
+    ----------
+    query, **criteria
+        As in `count_runs`.
+    connection
+        Another server than that of the active Prefect profile.
 
     Returns
     -------
@@ -129,18 +136,26 @@ def read_state_type_counts(
 
     Raises
     ------
-    NotConnectedError, UnreachableError, AuthenticationError, RefusedError
-        The server could not be asked.
-    """
-    every_type = query.replace(sort="ID_DESC", state_type=None)
+    QueryError, NotConnectedError, UnreachableError, AuthenticationError, RefusedError
+        As in `count_runs`.
 
-    async def work(_: Progress) -> dict[str, int | None]:
+    Warns
+    -----
+    IncompleteWarning
+        As in `count_runs`.
+    """
+    every_type = query_of_either(query, criteria).replace(sort="ID_DESC", state_type=None)
+
+    async def work(_: Progress) -> tuple[dict[str, int | None], str | None]:
         async with (connection or Connection()).open() as server:
             reader = Reader(server, every_type, Progress())
             counts = await tally(reader.pages.state_types, await reader.plan())
-            return {kind: None if counts is None else counts[kind] for kind in STATE_TYPES}
+            return {kind: None if counts is None else counts[kind] for kind in STATE_TYPES}, reader.missing
 
-    return run(work, progress=False, unit="counts")
+    counts, missing = run(work, progress=False, unit="counts")
+    if missing:
+        warnings.warn(missing, IncompleteWarning, stacklevel=2)
+    return counts
 
 
 def _read(query: RunQuery, connection: Connection | None, progress: bool | Report) -> pd.DataFrame:  # noqa: FBT001 - the caller's

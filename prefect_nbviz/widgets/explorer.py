@@ -211,9 +211,14 @@ class RunExplorer(ipw.VBox):
             yield lambda done, total: self.progress.say(what, done, total)
         for one in caught:
             if issubclass(one.category, PrefectNbvizWarning):
-                self._notes.append(str(one.message))
+                self._note(str(one.message))
             else:
                 warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+
+    def _note(self, sentence: str) -> None:
+        """Keep a sentence for the status, unless it says again what another said: the counts know what the read did."""
+        if not any(sentence in note for note in self._notes):
+            self._notes.append(sentence)
 
     def _refresh(self) -> None:
         """Say where things stand."""

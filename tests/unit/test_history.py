@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from prefect_nbviz import frames, plot_run_counts, schema
 from prefect_nbviz.errors import FrameError, QueryError
@@ -37,11 +41,62 @@ def test_each_count_is_a_bar_as_wide_as_its_bin() -> None:
 
 def test_a_bar_says_its_state_its_runs_and_its_bin() -> None:
     bars = {bar.name: bar for bar in plot_run_counts(COUNTS, tz="Europe/Berlin").data}
-    assert [*bars["TimedOut"].hovertext] == ["2026-03-30T00:00:00"]
+    assert [*bars["TimedOut"].hovertext] == ["2026-03-29 00:00:00 CET to 2026-03-30 00:00:00 CEST"]
     assert [*bars["TimedOut"].meta] == ["FAILED", "TimedOut"]
     assert {bar.hovertemplate for bar in bars.values()} == {
-        "<b>%{fullData.name}: %{y:,}</b><br>%{x|%Y-%m-%d %H:%M:%S} to %{hovertext|%Y-%m-%d %H:%M:%S}<extra></extra>"
+        "<b>%{fullData.name}: %{y:,}</b><br>%{hovertext}<extra></extra>"
     }
+
+
+def test_hours_that_the_clock_shows_twice_are_two_bars() -> None:
+    hours = pd.date_range("2026-10-24T22:00Z", periods=6, freq="1h").strftime("%Y-%m-%dT%H:%MZ").tolist()
+    counts = run_counts(*((start, end, "COMPLETED", "Completed", 15) for start, end in pairwise(hours)))
+    fig = plot_run_counts(counts, tz="Europe/Berlin")
+    (bars,) = fig.data
+    assert [*bars.x] == [f"2026-10-{day}:00:00" for day in ("24T23", "25T00", "25T01", "25T02", "25T03")]
+    assert [*bars.width] == [3_600_000] * 5
+    assert fig.layout.xaxis.title.text == "expected start (Europe/Berlin, UTC+01:00 throughout)"
+    assert bars.hovertext[2] == "2026-10-25 02:00:00 CEST to 2026-10-25 02:00:00 CET"
+    assert bars.hovertext[3] == "2026-10-25 02:00:00 CET to 2026-10-25 03:00:00 CET"
+
+
+CHANGES = [
+    ("Europe/Berlin", "2026-10-25T01:00Z"),
+    ("Europe/Berlin", "2026-03-29T01:00Z"),
+    ("America/Havana", "2026-11-01T05:00Z"),
+    ("Australia/Lord_Howe", "2026-04-04T15:00Z"),
+]
+"""Zones, and moments at which their clocks change."""
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.sampled_from(CHANGES),
+    st.sampled_from([7, 37, 60, 360, 1_440]),
+    st.integers(-39, -1),
+    st.sets(st.integers(-40, 40), max_size=20),
+)
+def test_no_two_bins_are_drawn_on_each_other(
+    change: tuple[str, str], minutes: int, first: int, empty: set[int]
+) -> None:
+    tz, moment = change
+    length = pd.Timedelta(minutes=minutes)
+    starts = [pd.Timestamp(moment) + place * length for place in range(first, first + 40) if place not in empty]
+    counts = run_counts(*((str(start), str(start + length), "COMPLETED", "Completed", 1) for start in starts))
+    (bars,) = plot_run_counts(counts, tz=tz).data
+    begins = pd.to_datetime([*bars.x])
+    stops = begins + pd.to_timedelta([*bars.width], unit="ms")
+    assert (stops > begins).all()
+    assert (begins[1:] >= stops[:-1]).all()
+
+
+def test_days_begin_at_midnight_on_the_clock_also_where_one_has_25_hours() -> None:
+    days = ["2026-10-23T22:00Z", "2026-10-24T22:00Z", "2026-10-25T23:00Z", "2026-10-26T23:00Z"]
+    counts = run_counts(*((start, end, "FAILED", "Failed", 2) for start, end in pairwise(days)))
+    fig = plot_run_counts(counts, tz="Europe/Berlin")
+    assert [*fig.data[0].x] == [f"2026-10-{day}T00:00:00" for day in (24, 25, 26)]
+    assert [*fig.data[0].width] == [24 * 3_600_000] * 3
+    assert fig.layout.xaxis.title.text == "expected start (Europe/Berlin)"
 
 
 def test_names_are_escaped() -> None:

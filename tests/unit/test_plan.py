@@ -11,6 +11,7 @@ from prefect.server.schemas.filters import DeploymentFilter, FlowFilter, FlowRun
 from prefect_nbviz import FlowRunQuery, TaskRunQuery
 from prefect_nbviz.filters import IDS_PER_BODY
 from prefect_nbviz.plan import make_plan
+from prefect_nbviz.query import RunQuery
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 SERVER_FILTERS = {
@@ -94,3 +95,20 @@ def test_what_is_done_here_is_said() -> None:
         "tags_none",
     ]
     assert make_plan(FlowRunQuery(tags_any=["a", "b"], name_like="plain"), now=NOW).done_here() == []
+
+
+@pytest.mark.parametrize(
+    ("query", "requests"),
+    [
+        (TaskRunQuery(), 1),
+        (TaskRunQuery(tags_any=["a", "b"], tags_none="b"), 4),
+        (TaskRunQuery(name_not=["a", "b"]), 2),
+        (TaskRunQuery(name_not="a", state_name_not=["Completed", "Failed"], tags_none="dev"), 8),
+        (FlowRunQuery(state_name_not="Completed"), 1),
+        (FlowRunQuery(tags_none=["a", "b", "c", "d", "e"]), None),
+        (TaskRunQuery(name_not="a", run_count_min=2), None),
+    ],
+    ids=repr,
+)
+def test_what_is_thrown_out_is_counted_and_not_read(query: RunQuery, requests: int | None) -> None:
+    assert make_plan(query, now=NOW).count_requests == requests

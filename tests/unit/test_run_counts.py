@@ -136,7 +136,11 @@ def test_bad_input_is_said() -> None:
         run_counts(runs.drop(columns="state_name"))
     with pytest.raises(FrameError, match="no time zone"):
         run_counts(runs.assign(expected_start_time=pd.Timestamp("2026-01-01")))
-    for freq, tz, said in (("1x", "UTC", "no bins"), ("1h", "Mars", "no bins"), ("1ms", "UTC", "a second at least")):
+    for freq, tz, said in (
+        ("1x", "UTC", "no bins"),
+        ("1h", "Mars", "tz cannot be"),
+        ("1ms", "UTC", "a second at least"),
+    ):
         with pytest.raises(QueryError, match=said):
             run_counts(runs, freq=freq, tz=tz)
     with pytest.raises(QueryError, match="more than 20,000 bins"):
