@@ -88,7 +88,7 @@ def test_counts_are_those_of_the_whole_query(connection: Connection) -> None:
 def test_flow_runs_that_their_limit_left_out_are_said_once(connection: Connection) -> None:
     explorer = explore(TaskRunQuery(flow_runs=FlowRunQuery(sort="START_TIME_ASC", limit=9)), connection=connection)
     explorer.load()
-    assert explorer.status.value.count("Of their flow runs: Read the first 9 of") == 1
+    assert explorer.status.value.count("Of the flow runs: Read the first 9 of") == 1
 
 
 def test_a_name_nobody_has_is_a_note(connection: Connection, recwarn: pytest.WarningsRecorder) -> None:

@@ -26,7 +26,7 @@ from prefect_nbviz.errors import IncompleteWarning
 
 pytestmark = pytest.mark.server
 
-CUT = r"^Of their flow runs: Read the first 9 of \d+ flow runs that match"
+CUT = r"^Of the flow runs: Read the first 9 of \d+ flow runs that match"
 CHANGES = [
     ("Africa/Cairo", date(2026, 4, 24)),
     ("America/Santiago", date(2026, 4, 5)),
