@@ -31,6 +31,7 @@ class Answer:
     frame: pd.DataFrame
     missing: str | None
     unknown: Sequence[str]
+    broke_off: bool
 
 
 class Reader:
@@ -81,7 +82,8 @@ class Reader:
             "reason": " ".join(self._reasons) or None,
             "done_here": plan.done_here(),
         }
-        return Answer(frame, " ".join(self._reasons) or None, await self._unknown_names(frame))
+        unknown = await self._unknown_names(frame)
+        return Answer(frame, " ".join(self._reasons) or None, unknown, self._broke_off)
 
     async def _unknown_names(self, frame: pd.DataFrame) -> Sequence[str]:
         try:
