@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,9 +11,10 @@ from typing import Any
 import pandas as pd
 
 from prefect_nbviz import frames, schema
-from prefect_nbviz.errors import FrameError, IncompleteWarning, ServerError
+from prefect_nbviz.errors import FrameError, ServerError
 from prefect_nbviz.order import Row
 from prefect_nbviz.query import TaskRunQuery
+from prefect_nbviz.reading.answer import Answer
 from prefect_nbviz.reading.connection import Connection, Server
 from prefect_nbviz.reading.names import rows_by_id
 from prefect_nbviz.reading.reader import Reader
@@ -46,7 +46,8 @@ def read_futures(
     futures
         What `task.submit` or `task.map` gives, a `PrefectFutureList`, or any number of futures.
     wait
-        Wait until all have ended, with a bar; an interrupt leaves the tasks running.
+        Wait until all have ended, with a bar; an interrupt leaves the tasks running, and its `frame` has their states
+        (`ReadInterrupted`).
     timeout
         How many seconds to wait at most; None for as long as it takes. What has not ended by then
         is given as it is.
@@ -85,20 +86,17 @@ def read_futures(
     """
     ids = run_ids(futures)
 
-    async def work(state: Progress) -> _Tasks:
+    async def work(state: Progress) -> Answer:
         state.total = len(ids)
-        async with (connection or Connection()).open() as server:
+        async with (connection or Connection()).open(state) as server:
             tasks = _Tasks(server, ids, state)
             await tasks.look()
             await tasks.refuse_flow_runs()
             if wait:
                 await tasks.wait(timeout)
-            return tasks
+            return tasks.answer()
 
-    frame = run(work, progress=progress, unit="tasks").frame()
-    if frame.attrs[frames.ATTRS]["reason"]:
-        warnings.warn(frame.attrs[frames.ATTRS]["reason"], IncompleteWarning, stacklevel=2)
-    return frame
+    return run(work, progress=progress, unit="tasks").warn(stacklevel=2)
 
 
 class _Tasks:
@@ -112,7 +110,7 @@ class _Tasks:
         self._known: set[str] = set()
         self._is_whole = True
         self._looks_without: Counter[str] = Counter()
-        self._missing: str | None = None
+        self._missing: Sequence[str] = ()
         self._about: dict[str, Any] = {}
 
     async def look(self) -> None:
@@ -141,14 +139,15 @@ class _Tasks:
         """Look again until all have ended, or the time is over, or the server fails."""
         loop = asyncio.get_running_loop()
         deadline = math.inf if timeout is None else loop.time() + timeout
-        while self._waited_for() and loop.time() < deadline and (self._is_whole or not self._missing):
+        while self._waited_for() and loop.time() < deadline and self._is_whole:
             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
             try:
                 await self.look()
             except ServerError as error:
-                self._missing, self._is_whole, self._known = str(error), False, set()
+                self._missing = [f"The wait broke off, and the states are those of the last look before it. {error}"]
+                return
 
-    def frame(self) -> pd.DataFrame:
+    def answer(self) -> Answer:
         """Give a row for each, as it was last seen."""
         rows = [self._seen.get(run_id) or self._blank(run_id) for run_id in self._ids]
         data = {column.name: [row[column.name] for row in rows] for column in schema.TASK_RUNS}
@@ -162,7 +161,7 @@ class _Tasks:
             "truncated": bool(reasons),
             "reason": " ".join(reasons) or None,
         }
-        return frame
+        return Answer(frame, [" ".join(reasons)] if reasons else [])
 
     def _gone(self) -> list[str]:
         return [run_id for run_id in self._seen if run_id not in self._known]
@@ -175,13 +174,12 @@ class _Tasks:
         ]
 
     def _reasons(self) -> Iterator[str]:
-        if self._missing and not self._is_whole:
+        if not self._is_whole:
             unread = len(self._ids) - len(self._known)
             yield f"{unread:,} of {len(self._ids):,} tasks could not be read: their rows are as last seen, or blank."
         elif gone := self._gone():
             yield f"The server no longer knows {len(gone):,} tasks (deleted?): their rows are as they were last seen."
-        if self._missing:
-            yield self._missing
+        yield from self._missing
 
     def _blank(self, run_id: str) -> Row:
         row: dict[str, Any] = dict.fromkeys(column.name for column in schema.TASK_RUNS)

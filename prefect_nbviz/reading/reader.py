@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +14,8 @@ from prefect_nbviz.forms import PartialIds
 from prefect_nbviz.order import Row, moment
 from prefect_nbviz.plan import Plan, make_plan
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
+from prefect_nbviz.reading import memory
+from prefect_nbviz.reading.answer import Answer
 from prefect_nbviz.reading.connection import Server
 from prefect_nbviz.reading.counting import count
 from prefect_nbviz.reading.harvest import Harvest
@@ -22,16 +23,6 @@ from prefect_nbviz.reading.names import names_by_id, rows_by_id, unknown_names
 from prefect_nbviz.reading.pages import Pages
 from prefect_nbviz.reading.rows import flow_run_frame, task_run_frame
 from prefect_nbviz.reading.worker import Progress
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a read gives: the frame, and what there is to warn of."""
-
-    frame: pd.DataFrame
-    missing: str | None
-    unknown: Sequence[str]
-    broke_off: bool
 
 
 class Reader:
@@ -61,10 +52,10 @@ class Reader:
         """Read it, count what was left out, and say so."""
         plan = await self.plan()
         matched = self._progress.total = await count(self.pages, plan)
+        if matched is not None and self._query.limit is None:
+            memory.refuse_too_many(matched, self._query.kind.replace("_", " ") + "s")
         harvest = Harvest(self.pages, plan, self._progress)
-        is_whole = matched == 0 or await self._gather(harvest)
-        if is_whole and matched is not None and len(harvest.rows) < matched:
-            is_whole = await self._gather_again(harvest, plan)
+        is_whole = matched == 0 or await self._gather(harvest, plan, matched)
         limit, met = self._query.limit, len(harvest.rows)
         is_cut = not is_whole or (limit is not None and met > limit)
         rows = harvest.arranged()[:limit]
@@ -82,8 +73,8 @@ class Reader:
             "reason": " ".join(self._reasons) or None,
             "done_here": plan.done_here(),
         }
-        unknown = await self._unknown_names(frame)
-        return Answer(frame, " ".join(self._reasons) or None, unknown, self._broke_off)
+        reason = frame.attrs[frames.ATTRS]["reason"]
+        return Answer(frame, [reason] if reason else [], await self._unknown_names(frame))
 
     async def _unknown_names(self, frame: pd.DataFrame) -> Sequence[str]:
         try:
@@ -91,22 +82,27 @@ class Reader:
         except ServerError:  # it is only a hint: what was read is not lost for want of it
             return []
 
-    async def _gather(self, harvest: Harvest) -> bool:
+    async def _gather(self, harvest: Harvest, plan: Plan, matched: int | None) -> bool:
         """Read the rows, as far as the server lets us; say whether nothing is left."""
         try:
-            return await harvest.read()
+            is_whole = await harvest.read()
+            if is_whole and matched is not None and len(harvest.rows) < matched:
+                is_whole = await self._gather_again(harvest, plan)
         except ServerError as error:
             if not harvest.rows:
                 raise
-            self._reasons.append(f"The read broke off after {len(harvest.rows):,} rows, which are kept. {error}")
+            self._reasons.append(
+                f"The read broke off after {len(harvest.rows):,} rows, which are kept but need not be the first. {error}"
+            )
             self._broke_off = True
             return False
+        return is_whole
 
     async def _gather_again(self, harvest: Harvest, plan: Plan) -> bool:
         """Read again where fewer were met than match: some had the time or name that is read by changed meanwhile."""
         if (await count(self.pages, plan) or 0) <= len(harvest.rows):
             return True  # those that are missing were deleted, or no longer match
-        is_whole = await self._gather(harvest)
+        is_whole = await harvest.read()
         there = await count(self.pages, plan) or 0
         if is_whole and there > len(harvest.rows):
             self._reasons.append(

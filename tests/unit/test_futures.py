@@ -79,11 +79,13 @@ def test_what_was_seen_outlives_a_failure_while_waiting() -> None:
     server = FakeServer([running(0)])
     server.before_answer = lambda _: REFUSED if pages(server) > 1 else None
     ids = [server.rows[0]["id"], task_run(1)["id"]]
-    with pytest.warns(IncompleteWarning, match=r"^2 of 2 tasks could not be read: .*no more"):
+    with pytest.warns(
+        IncompleteWarning, match=r"^The wait broke off, and the states are those of the last look.*no more"
+    ):
         frame = read_futures(ids, wait=True, connection=server.connection, progress=False)
-    assert frame["state_type"].tolist()[0] == "RUNNING"
-    assert frame["state_type"].isna().tolist() == [False, True]
-    assert frame["is_known"].isna().all()
+    assert frame["state_type"].tolist() == ["RUNNING", "PENDING"]
+    assert frame["is_known"].tolist() == [True, False]
+    assert frame.attrs["prefect_nbviz"]["truncated"]
 
 
 def test_a_failure_at_once_is_raised() -> None:
