@@ -185,7 +185,8 @@ class Reader:
         try:
             return await self._frame(rows)
         except ServerError as error:
-            self._reasons.append(f"The names of flows, deployments and flow runs are missing. {error}")
+            why = "" if self._broke_off else f" {error}"
+            self._reasons.append(f"The names of flows, deployments and flow runs are missing.{why}")
             self._broke_off = True
             return (
                 flow_run_frame(rows, flows={}, deployments={}, as_of=self._as_of)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 import threading
@@ -82,9 +83,9 @@ def run(work: Callable[[Progress], Coroutine[Any, Any, T]], *, progress: bool | 
             report(state)
     except BaseException as error:
         loop, task = started.result()
-        if thread.is_alive():
+        with contextlib.suppress(RuntimeError):  # its loop may have ended this moment
             loop.call_soon_threadsafe(state.stop or task.cancel)
-            thread.join()
+        thread.join()
         if isinstance(error, KeyboardInterrupt) and outcome.exception() is None:
             _keep(outcome.result())
         raise
@@ -96,12 +97,19 @@ def _keep(answer: Any) -> None:
         raise ReadInterrupted(frame, frame.attrs[frames.ATTRS]["reason"] or "It was interrupted when it had all.")
 
 
+def _takes_note(report: Report) -> bool:
+    try:
+        return "note" in inspect.signature(report).parameters
+    except ValueError:  # some that are not written in Python do not tell
+        return False
+
+
 class _Reporting:
     """A function to report to: the caller's own, or one that shows a bar once the work lasts."""
 
     def __init__(self, progress: bool | Report, unit: str) -> None:  # noqa: FBT001 - the caller's
         self._progress = progress
-        self._takes_note = callable(progress) and "note" in inspect.signature(progress).parameters
+        self._takes_note = callable(progress) and _takes_note(progress)
         self._unit = unit
         self._begin = time.monotonic()
         self._bar: tqdm[Any] | None = None

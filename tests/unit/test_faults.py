@@ -241,6 +241,17 @@ def test_an_interrupt_keeps_what_was_read() -> None:
     assert stop.value.frame.attrs["prefect_nbviz"]["reason"].endswith("It was interrupted.")
 
 
+def test_the_reason_is_said_once() -> None:
+    server = Faulty(hanging, lambda number: number > 10)
+    for row in server.rows:
+        row["flow_run_id"] = server.rows[0]["id"]
+    with pytest.raises(ReadInterrupted) as stop:
+        read(server.connection, progress=stopping(at=20))
+    reason = stop.value.frame.attrs["prefect_nbviz"]["reason"]
+    assert reason.count("It was interrupted.") == 1
+    assert reason.endswith("The names of flows, deployments and flow runs are missing.")
+
+
 def test_an_interrupt_before_anything_was_read_is_a_plain_one() -> None:
     server = Faulty(hanging, lambda number: number > 1)
     with pytest.raises(KeyboardInterrupt) as stop:
