@@ -11,6 +11,9 @@ PrefectNbvizError
     ├── AuthenticationError   the server refused the key (401, 403)
     └── RefusedError          the server refused the request (404, 422, 500 …)
 
+KeyboardInterrupt
+└── ReadInterrupted       a read was interrupted; its `frame` holds what was read by then
+
 PrefectNbvizWarning (UserWarning)
 ├── IncompleteWarning     a frame holds less than what matches
 └── UnknownNameWarning    nothing on the server has that flow, deployment, tag or state name
@@ -21,6 +24,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class PrefectNbvizError(Exception):
@@ -57,6 +61,18 @@ class AuthenticationError(ServerError):
 
 class RefusedError(ServerError):
     """The server refused the request."""
+
+
+class ReadInterrupted(KeyboardInterrupt):
+    """A read was interrupted (the kernel's stop button, Ctrl-C).
+
+    Nothing after the read runs, as with any interrupt. `frame` holds what was read by then, marked as incomplete; in
+    the next cell it is `sys.last_value.frame`.
+    """
+
+    def __init__(self, frame: Any, reason: str) -> None:
+        super().__init__(f"{reason} What there is: import sys; frame = sys.last_value.frame")
+        self.frame = frame
 
 
 class PrefectNbvizWarning(UserWarning):

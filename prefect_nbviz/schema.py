@@ -18,6 +18,7 @@ TIME = "datetime64[us, UTC]"
 DURATION = "timedelta64[us]"
 COUNT = "int64"
 FLAG = "bool"
+FLAG_IF_KNOWN = "boolean"
 TUPLE = "object"
 
 
@@ -125,7 +126,11 @@ INTERVALS = (
 
 FUTURES = (
     *TASK_RUNS,
-    Column("is_known", FLAG, "whether the server knows the task run yet; it records them in the background"),
+    Column(
+        "is_known",
+        FLAG_IF_KNOWN,
+        "whether the server knows the task run, which it records in the background; missing if that could not be read",
+    ),
 )
 
 RUN_COUNTS = (

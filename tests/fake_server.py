@@ -57,7 +57,7 @@ class FakeServer(httpx.AsyncBaseTransport):
 
     @property
     def connection(self) -> Connection:
-        return Connection("http://fake.invalid/api", transport=self)
+        return Connection("http://fake.invalid/api", transport=self, patience=6)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content or b"{}")

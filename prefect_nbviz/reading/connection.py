@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -11,8 +11,17 @@ from urllib.parse import urlsplit, urlunsplit
 import orjson
 
 from prefect_nbviz.abilities import Abilities
-from prefect_nbviz.errors import AuthenticationError, NotConnectedError, RefusedError, ServerError, UnreachableError
+from prefect_nbviz.errors import (
+    AuthenticationError,
+    NotConnectedError,
+    QueryError,
+    RefusedError,
+    ServerError,
+    UnreachableError,
+)
 from prefect_nbviz.reading.gate import Gate
+from prefect_nbviz.reading.patience import INTERRUPTED, Patience
+from prefect_nbviz.reading.worker import Progress
 
 if TYPE_CHECKING:  # Prefect and httpx take seconds to import: only when the first query runs
     import httpx
@@ -46,24 +55,43 @@ class Connection:
     transport: httpx.AsyncBaseTransport | None = field(default=None, repr=False, compare=False)
     """What carries the requests instead of the network."""
 
+    patience: float = field(default=60.0, repr=False)
+    """Seconds that a request may take with all its tries, until the read gives what it has.
+
+    Within them it is sent again where the server asks to wait, fails, breaks off or restarts; an error of the server's
+    own (500) or an answer that is cut off, four times in all. It takes the place of `PREFECT_CLIENT_MAX_RETRIES`. A
+    server that does not answer at the first try, or refuses the key, is not asked again.
+    """
+
+    def __post_init__(self) -> None:
+        """Refuse a patience that would not bear a single try."""
+        if not self.patience > 0:
+            raise QueryError(f"patience is a number of seconds above 0, not {self.patience!r}.")
+
     def __repr__(self) -> str:
         """Show the address without secrets."""
         return f"Connection(api_url={public_address(self.api_url)!r})" if self.api_url else "Connection()"
 
     @contextlib.asynccontextmanager
-    async def open(self) -> AsyncIterator[Server]:
+    async def open(self, progress: Progress | None = None) -> AsyncIterator[Server]:
         """Open the server for requests.
+
+        Parameters
+        ----------
+        progress
+            Told what is being waited for; stopping it ends all requests.
 
         Raises
         ------
         NotConnectedError
             No API URL is set.
         """
-        gate = Gate()
-        async with self._client(gate) as client:
-            yield Server(client, gate)
+        gate, patience = Gate(), Patience(self.patience, progress or Progress())
+        with _tries_counted_here():
+            async with self._client([gate.see, patience.see]) as client:
+                yield Server(client, gate, patience)
 
-    def _client(self, gate: Gate) -> PrefectClient:
+    def _client(self, hooks: Sequence[Callable[[httpx.Response], Awaitable[None]]]) -> PrefectClient:
         from prefect.client.orchestration import PrefectClient, get_client  # noqa: PLC0415 - takes seconds
         from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - likewise
 
@@ -73,7 +101,7 @@ class Connection:
                 "No Prefect API URL is set: run `prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api` "
                 "for a server of your own, or `prefect cloud login` for Prefect Cloud, and restart the kernel."
             )
-        settings: dict[str, Any] = {"event_hooks": {"response": [gate.see]}}
+        settings: dict[str, Any] = {"event_hooks": {"response": hooks}}
         if _is_here(api_url):  # to compress an answer would take this machine a third of a page's time
             settings["headers"] = {"Accept-Encoding": "identity"}
         if self.transport is not None:
@@ -98,13 +126,14 @@ class Reply:
 class Server:
     """An open server: requests go out, parsed JSON comes back."""
 
-    def __init__(self, client: PrefectClient, gate: Gate) -> None:
+    def __init__(self, client: PrefectClient, gate: Gate, patience: Patience) -> None:
         self._client = client
         self._gate = gate
+        self._patience = patience
         self.address = public_address(str(client.api_url))
         """Its address, without secrets."""
         self.requests = 0
-        """How many were sent, apart from what Prefect's client sends again."""
+        """How many were sent, apart from what was sent again."""
         self._abilities: Abilities | None = None
 
     async def version(self) -> str | None:
@@ -124,7 +153,7 @@ class Server:
         Raises
         ------
         UnreachableError, AuthenticationError, RefusedError
-            As they say; Prefect's client has tried again by then where that makes sense.
+            As they say; where that makes sense it has been tried again by then.
         """
         return (await self.ask(method, path, **options)).content
 
@@ -135,8 +164,10 @@ class Server:
         self.requests += 1
         try:
             async with self._gate:
-                response = await self._client.request(method, path, **options)  # type: ignore[arg-type]
-            return Reply(orjson.loads(response.content), response.headers)
+                return await self._patience.spend(lambda: self._send(method, path, options))
+        except TimeoutError as error:
+            reason = self._patience.reason
+            raise UnreachableError(reason if reason == INTERRUPTED else f"{self.address} {reason}") from error
         except httpx.HTTPStatusError as error:
             raise self._refusal(error.response) from self._cause(error)
         except httpx.ConnectError as error:
@@ -146,6 +177,11 @@ class Server:
             ) from self._cause(error)
         except httpx.UnsupportedProtocol as error:
             raise _no_address(self.address) from self._cause(error)
+        except httpx.DecodingError as error:
+            raise UnreachableError(
+                f"{self.address} gave an answer that is cut off: see whether the server and a proxy in front of it are "
+                "well, then read again."
+            ) from self._cause(error)
         except httpx.HTTPError as error:
             raise UnreachableError(
                 f"{self.address} stopped answering ({type(error).__name__}): see whether the server is well, "
@@ -155,6 +191,17 @@ class Server:
             raise RefusedError(
                 f"{self.address} did not answer with JSON: is it the address of the API? It usually ends in /api."
             ) from error
+
+    async def _send(self, method: str, path: str, options: Mapping[str, Any]) -> Reply:
+        import httpx  # noqa: PLC0415 - likewise
+
+        response = await self._client.request(method, path, **options)  # type: ignore[arg-type]
+        try:
+            return Reply(orjson.loads(response.content), response.headers)
+        except orjson.JSONDecodeError as error:
+            if "json" not in response.headers.get("content-type", ""):
+                raise
+            raise httpx.DecodingError("no whole JSON", request=response.request) from error
 
     def _cause(self, error: Exception) -> Exception | None:
         """Keep the cause of a failure, unless its text holds the address with a password in it."""
@@ -196,6 +243,18 @@ def _is_here(url: str) -> bool:
     except ValueError:
         return False
     return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+@contextlib.contextmanager
+def _tries_counted_here() -> Iterator[None]:
+    """Let Prefect's client try once, and wait as the server asks: its own tries may take many minutes in all."""
+    from prefect.context import get_settings_context  # noqa: PLC0415 - takes seconds
+
+    now = get_settings_context()
+    client = now.settings.client.model_copy(update={"max_retries": 0})
+    # `temporary_settings` would do the same, but reads all settings anew, which takes as long as a small read.
+    with now.model_copy(update={"settings": now.settings.model_copy(update={"client": client})}):
+        yield
 
 
 @contextlib.contextmanager

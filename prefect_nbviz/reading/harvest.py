@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from prefect_nbviz.plan import Plan
 from prefect_nbviz.reading.pages import Pages
 from prefect_nbviz.reading.rows import slim
 from prefect_nbviz.reading.sweep import Sweep, Take
-from prefect_nbviz.reading.worker import Progress
+from prefect_nbviz.reading.worker import Progress, together
 
 FEW = 2
 """Pages that are read one after the other."""
@@ -61,8 +61,7 @@ class Harvest:
         """Read one filter's runs until there are enough; say whether nothing is left."""
         plan = self._plan
         wanted = None if plan.limit is None or plan.reads_all else plan.limit + 1  # one more shows that there are more
-        is_short = wanted is not None and wanted <= FEW * self._pages.size and not plan.steps
-        if is_short or not order.is_by_time:
+        if self._is_short(body, wanted) or not order.is_by_time:
             return await self._read_in_order(body, order, wanted)
         met: set[str] = set()
         looked_at = 0
@@ -75,7 +74,7 @@ class Harvest:
         rest = body
         while wanted is None or len(met) < wanted:
             more = None if wanted is None else self._ahead(wanted - len(met), one_in=looked_at // (len(met) + 1) + 1)
-            begin, (end, there) = await asyncio.gather(self._begin(rest, order, take), self._end(rest, order, more))
+            begin, (end, there) = await together(self._begin(rest, order, take), self._end(rest, order, more))
             if begin is None:
                 return True
             await Sweep(self._pages, rest, order.field, take, expected=there).run(begin, end or begin)
@@ -83,6 +82,13 @@ class Harvest:
                 return True
             rest = merge(body, self._pages.filter(order.beyond_key(end or begin)))
         return False
+
+    def _is_short(self, body: Body, wanted: int | None) -> bool:
+        """Say whether a page or two are enough: so few are wanted, or asked for by id."""
+        ids = body.get(self._plan.table, {}).get("id", {}).get("any_")
+        most = [] if ids is None else [len(ids)]
+        most += [] if wanted is None or self._plan.steps else [wanted]
+        return min(most, default=sys.maxsize) <= FEW * self._pages.size
 
     def _ahead(self, missing: int, *, one_in: int) -> int:
         """Give how many rows to read for those that are missing, if the steps go on to keep one in so many."""
@@ -97,7 +103,7 @@ class Harvest:
     async def _end(self, body: Body, order: Order, rows: int | None) -> tuple[datetime | None, int]:
         """Give the time of the last of so many rows, or of all (None), and how many there are."""
         if rows is None:
-            end, there = await asyncio.gather(self._pages.key_at(body, order.reversed, 0), self._pages.count(body))
+            end, there = await together(self._pages.key_at(body, order.reversed, 0), self._pages.count(body))
             return end, there
         there = min(rows, await self._pages.count(body))
         return await self._pages.key_at(body, order, there - 1) if there else None, there

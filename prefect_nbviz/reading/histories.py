@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -11,9 +10,10 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from prefect_nbviz import frames
-from prefect_nbviz.errors import IncompleteWarning, ServerError
+from prefect_nbviz.errors import ServerError
 from prefect_nbviz.filters import batched
 from prefect_nbviz.order import Row
+from prefect_nbviz.reading.answer import Answer
 from prefect_nbviz.reading.connection import Connection, Server
 from prefect_nbviz.reading.gate import MOST
 from prefect_nbviz.reading.names import rows_by_id
@@ -64,6 +64,8 @@ def read_states(
         `runs` is none of these; a frame has neither `task_run_id` nor `flow_run_id`.
     NotConnectedError, UnreachableError, AuthenticationError, RefusedError
         The server could not be read at all.
+    ReadInterrupted
+        An interrupt, after some histories were read; its `frame` has them.
 
     Warns
     -----
@@ -82,30 +84,15 @@ def read_states(
     """
     asked = subjects(runs)
 
-    async def work(state: Progress) -> _Histories:
-        async with (connection or Connection()).open() as server:
-            return await _Histories(server, state).read(await resolved(server, asked), exact=exact)
-
-    answer = run(work, progress=progress, unit="requests")
-    frame = state_frame([(one, answer.found[one["run_id"]]) for one in answer.asked if one["run_id"] in answer.found])
     of_runs: Mapping[str, Any] = getattr(runs, "attrs", {}).get(frames.ATTRS, {})
-    reasons = [reason for reason in (of_runs.get("reason"), *answer.reasons()) if reason]
-    frame.attrs[frames.ATTRS] = {
-        **{word: of_runs[word] for word in ("query", "matched") if word in of_runs},
-        "kind": "states",
-        "server": answer.server.address,
-        "as_of": answer.as_of.isoformat(),
-        "runs_asked": len(answer.asked),
-        "runs_read": len(answer.found),
-        "runs_rebuilt": answer.rebuilt,
-        "runs_without_states": answer.without_states,
-        "requests": answer.server.requests,
-        "truncated": bool(reasons),
-        "reason": " ".join(reasons) or None,
-    }
-    for sentence in answer.reasons():
-        warnings.warn(sentence, IncompleteWarning, stacklevel=2)
-    return frame
+
+    async def work(state: Progress) -> Answer:
+        async with (connection or Connection()).open(state) as server:
+            histories = _Histories(server, state)
+            await histories.read(await resolved(server, asked), exact=exact)
+            return histories.answer(of_runs)
+
+    return run(work, progress=progress, unit="requests").warn(stacklevel=2)
 
 
 class _Histories:
@@ -121,7 +108,7 @@ class _Histories:
         self._failure: ServerError | None = None
         self.asked: Sequence[Row] = ()
 
-    async def read(self, runs: Sequence[Row], *, exact: bool) -> _Histories:
+    async def read(self, runs: Sequence[Row], *, exact: bool) -> None:
         """Read them all, few at a time; a failure ends it, and what was read is kept."""
         self.asked = runs
         if not exact:
@@ -131,9 +118,28 @@ class _Histories:
         await self._side_by_side(self._read_one, single)
         if self._failure is not None and not self.found:
             raise self._failure
-        return self
 
-    def reasons(self) -> list[str]:
+    def answer(self, of_runs: Mapping[str, Any]) -> Answer:
+        """Give the frame, with what it says of the frame of runs that was handed in."""
+        frame = state_frame([(one, self.found[one["run_id"]]) for one in self.asked if one["run_id"] in self.found])
+        missing = self._reasons()
+        reasons = [reason for reason in (of_runs.get("reason"), *missing) if reason]
+        frame.attrs[frames.ATTRS] = {
+            **{word: of_runs[word] for word in ("query", "matched") if word in of_runs},
+            "kind": "states",
+            "server": self.server.address,
+            "as_of": self.as_of.isoformat(),
+            "runs_asked": len(self.asked),
+            "runs_read": len(self.found),
+            "runs_rebuilt": self.rebuilt,
+            "runs_without_states": self.without_states,
+            "requests": self.server.requests,
+            "truncated": bool(reasons),
+            "reason": " ".join(reasons) or None,
+        }
+        return Answer(frame, missing)
+
+    def _reasons(self) -> list[str]:
         """Say what is missing, in sentences."""
         said = []
         if self.without_states:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,13 +16,14 @@ from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.reading.connection import Server
 from prefect_nbviz.reading.pages import PAGE, Pages
 from prefect_nbviz.reading.rows import Names
+from prefect_nbviz.reading.worker import together
 from prefect_nbviz.states import STATE_NAMES
 
 
 async def rows_by_id(server: Server, table: str, ids: Iterable[str | None]) -> list[Row]:
     """Read the flows, deployments or flow runs of some ids (`POST /…/filter`)."""
     wanted = dict.fromkeys(one for one in ids if one is not None)
-    found = await asyncio.gather(*(_chunk_by_id(server, table, chunk) for chunk in batched(wanted, PAGE)))
+    found = await together(*(_chunk_by_id(server, table, chunk) for chunk in batched(wanted, PAGE)))
     return [row for rows in found for row in rows]
 
 
@@ -50,7 +50,7 @@ async def flow_runs_and_flows(server: Server, flow_run_ids: Iterable[str | None]
     if not ids:
         return {}, {}
     of_these = {"flow_runs": {"id": {"any_": ids[:IDS_PER_BODY]}}}
-    flow_runs, flows = await asyncio.gather(
+    flow_runs, flows = await together(
         rows_by_id(server, "flow_runs", ids), server.request("POST", "/flows/filter", json=of_these)
     )
     names = {row["id"]: row["name"] for row in flows}  # a page of them: the others are asked for by id

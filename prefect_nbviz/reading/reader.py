@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,22 +16,15 @@ from prefect_nbviz.forms import PartialIds
 from prefect_nbviz.order import Row, moment
 from prefect_nbviz.plan import Plan, make_plan
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
+from prefect_nbviz.reading import memory
+from prefect_nbviz.reading.answer import Answer
 from prefect_nbviz.reading.connection import Server
 from prefect_nbviz.reading.counting import count
 from prefect_nbviz.reading.harvest import Harvest
 from prefect_nbviz.reading.names import flow_runs_and_flows, names_by_id, unknown_names
 from prefect_nbviz.reading.pages import Pages
 from prefect_nbviz.reading.rows import flow_run_frame, task_run_frame
-from prefect_nbviz.reading.worker import Progress
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a read gives: the frame, and what there is to warn of."""
-
-    frame: pd.DataFrame
-    missing: str | None
-    unknown: Sequence[str]
+from prefect_nbviz.reading.worker import Progress, together
 
 
 class Reader:
@@ -67,9 +59,9 @@ class Reader:
         """Read it, count what was left out, and say so."""
         plan = await self.plan()
         harvest = Harvest(self.pages, plan, self._progress)
-        matched, is_whole = await asyncio.gather(self._count(plan), self._gather(harvest))
+        matched, is_whole = await together(self._count(plan), self._gather(harvest, harvest.read()))
         if is_whole and matched is not None and len(harvest.rows) < matched:
-            is_whole = await self._gather_again(harvest, plan)
+            is_whole = await self._gather(harvest, self._read_again(harvest, plan))
         limit, met = self._query.limit, len(harvest.rows)
         is_cut = not is_whole or (limit is not None and met > limit)
         rows = harvest.arranged()[:limit]
@@ -87,7 +79,8 @@ class Reader:
             "reason": self.missing,
             "done_here": plan.done_here(),
         }
-        return Answer(frame, self.missing, await self._unknown_names(frame))
+        missing = [self.missing] if self.missing else []
+        return Answer(frame, missing, await self._unknown_names(frame))
 
     async def _unknown_names(self, frame: pd.DataFrame) -> Sequence[str]:
         try:
@@ -99,24 +92,29 @@ class Reader:
         """Count what matches, as the total of the progress; None where the server cannot tell, or would not."""
         with contextlib.suppress(ServerError):  # rows that are read meanwhile are not lost for want of a number
             self._progress.total = await count(self.pages, plan)
-        return self._progress.total
+        matched = self._progress.total
+        if matched is not None and self._query.limit is None:
+            memory.refuse_too_many(matched, self._query.kind.replace("_", " ") + "s")
+        return matched
 
-    async def _gather(self, harvest: Harvest) -> bool:
+    async def _gather(self, harvest: Harvest, reading: Awaitable[bool]) -> bool:
         """Read the rows, as far as the server lets us; say whether nothing is left."""
         try:
-            return await harvest.read()
+            return await reading
         except ServerError as error:
             if not harvest.rows:
                 raise
-            self._reasons.append(f"The read broke off after {len(harvest.rows):,} rows, which are kept. {error}")
+            self._reasons.append(
+                f"The read broke off after {len(harvest.rows):,} rows, which are kept but need not be the first. {error}"
+            )
             self._broke_off = True
             return False
 
-    async def _gather_again(self, harvest: Harvest, plan: Plan) -> bool:
+    async def _read_again(self, harvest: Harvest, plan: Plan) -> bool:
         """Read again where fewer were met than match: some had the time or name that is read by changed meanwhile."""
         if (await count(self.pages, plan) or 0) <= len(harvest.rows):
             return True  # those that are missing were deleted, or no longer match
-        is_whole = await self._gather(harvest)
+        is_whole = await harvest.read()
         there = await count(self.pages, plan) or 0
         if is_whole and there > len(harvest.rows):
             self._reasons.append(
@@ -201,7 +199,8 @@ class Reader:
         try:
             return await self._frame(rows)
         except ServerError as error:
-            self._reasons.append(f"The names of flows, deployments and flow runs are missing. {error}")
+            why = "" if self._broke_off else f" {error}"
+            self._reasons.append(f"The names of flows, deployments and flow runs are missing.{why}")
             self._broke_off = True
             return (
                 flow_run_frame(rows, flows={}, deployments={}, as_of=self._as_of)
@@ -211,7 +210,7 @@ class Reader:
 
     async def _frame(self, rows: Sequence[Row]) -> pd.DataFrame:
         if self._query.kind == "flow_run":
-            flows, deployments = await asyncio.gather(
+            flows, deployments = await together(
                 names_by_id(self._server, "flows", (row["flow_id"] for row in rows)),
                 names_by_id(self._server, "deployments", (row["deployment_id"] for row in rows)),
             )

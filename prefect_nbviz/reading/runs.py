@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from prefect_nbviz.errors import IncompleteWarning, UnknownNameWarning
+from prefect_nbviz.errors import IncompleteWarning
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery, as_query, query_of_either
+from prefect_nbviz.reading.answer import Answer
 from prefect_nbviz.reading.connection import Connection
 from prefect_nbviz.reading.counting import tally
-from prefect_nbviz.reading.reader import Answer, Reader
+from prefect_nbviz.reading.reader import Reader
 from prefect_nbviz.reading.worker import Progress, Report, run
 from prefect_nbviz.states import STATE_TYPES
 
@@ -33,7 +34,7 @@ def read_flow_runs(
         Another server than that of the active Prefect profile.
     progress
         True shows a bar when the read lasts; a function is called with rows read and rows that
-        match (None: not known).
+        match (None: not known), and, if it has a parameter `note`, with what is waited for.
     **criteria
         The fields of `FlowRunQuery`: `flow="daily_ingest"`, `since="1d"`, `limit=None`, ….
 
@@ -49,14 +50,17 @@ def read_flow_runs(
     Raises
     ------
     QueryError
-        A criterion that cannot be.
+        A criterion that cannot be; or, without a limit, more matches than fits into memory.
     NotConnectedError, UnreachableError, AuthenticationError, RefusedError
         The server could not be read at all.
+    ReadInterrupted
+        An interrupt (the kernel's stop button, Ctrl-C), after some rows were read; its `frame` has them.
 
     Warns
     -----
     IncompleteWarning
-        More matches than was read: more than `limit`, or the server failed in the middle.
+        More matches than was read: more than `limit`, or the server failed in the middle, for longer than
+        `Connection.patience`.
     UnknownNameWarning
         Nothing on the server has a flow, deployment, tag or state name that was asked for.
 
@@ -97,7 +101,7 @@ def read_task_runs(
 
     Raises
     ------
-    QueryError, NotConnectedError, UnreachableError, AuthenticationError, RefusedError
+    QueryError, NotConnectedError, UnreachableError, AuthenticationError, RefusedError, ReadInterrupted
         As in `read_flow_runs`.
 
     Warns
@@ -146,8 +150,8 @@ def read_state_type_counts(
     """
     every_type = query_of_either(query, criteria).replace(sort="ID_DESC", state_type=None)
 
-    async def work(_: Progress) -> tuple[dict[str, int | None], str | None]:
-        async with (connection or Connection()).open() as server:
+    async def work(state: Progress) -> tuple[dict[str, int | None], str | None]:
+        async with (connection or Connection()).open(state) as server:
             reader = Reader(server, every_type, Progress())
             counts = await tally(reader.pages.state_types, await reader.plan())
             return {kind: None if counts is None else counts[kind] for kind in STATE_TYPES}, reader.missing
@@ -160,13 +164,8 @@ def read_state_type_counts(
 
 def _read(query: RunQuery, connection: Connection | None, progress: bool | Report) -> pd.DataFrame:  # noqa: FBT001 - the caller's
     async def work(state: Progress) -> Answer:
-        async with (connection or Connection()).open() as server:
+        async with (connection or Connection()).open(state) as server:
             return await Reader(server, query, state).read()
 
     noun = query.kind.replace("_", " ") + "s"
-    answer = run(work, progress=progress, unit=noun)
-    for sentence in answer.unknown:
-        warnings.warn(sentence, UnknownNameWarning, stacklevel=3)
-    if answer.missing:
-        warnings.warn(answer.missing, IncompleteWarning, stacklevel=3)
-    return answer.frame
+    return run(work, progress=progress, unit=noun).warn(stacklevel=3)

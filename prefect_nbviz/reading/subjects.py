@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import pandas as pd
@@ -17,6 +18,9 @@ from prefect_nbviz.reading.connection import Server
 from prefect_nbviz.reading.names import rows_by_id
 
 MADE_BY = "read_task_runs() or read_flow_runs()"
+
+_ID_WORDS = ("run_id", "task_run_id", "flow_run_id", "id")
+"""Where a run says its own id: `flow_run_id` in a row of states or of task runs is that of its flow run."""
 
 
 def subjects(runs: Any) -> list[Row]:
@@ -61,16 +65,16 @@ def run_ids(runs: Any) -> list[str]:
 def _is_one(runs: Any) -> bool:
     """Say whether this is one run: Prefect's run objects can be iterated too."""
     if isinstance(runs, pd.Series):
-        return not {"task_run_id", "flow_run_id"}.isdisjoint(runs.index)
-    is_run = any(hasattr(runs, word) for word in ("task_run_id", "flow_run_id", "id"))
+        return not {*_ID_WORDS}.isdisjoint(runs.index)
+    is_run = any(_value(runs, word) is not None for word in _ID_WORDS)
     return is_run or isinstance(runs, str | UUID) or not isinstance(runs, Iterable)
 
 
 def _id_of(run: Any) -> str:
     """Give the id of one run; of a task run, its own and not that of its flow run."""
     if not isinstance(run, str | UUID):
-        for word in ("task_run_id", "flow_run_id", "id"):
-            value = run.get(word) if isinstance(run, pd.Series) else _attribute(run, word)
+        for word in _ID_WORDS:
+            value = _value(run, word)
             if value is not None:
                 return _id_of(value)
     if not is_id(run):
@@ -80,20 +84,31 @@ def _id_of(run: Any) -> str:
     return str(UUID(str(run)))
 
 
-def _attribute(run: Any, word: str) -> Any:
-    """Give an attribute; a `TaskRun` of Prefect's client has `flow_run_id` too, but `id` is its own."""
-    if word == "flow_run_id" and hasattr(run, "id"):
-        return None
-    return getattr(run, word, None)
+def _value(run: Any, word: str) -> Any:
+    """Give what a run says; a `TaskRun` of Prefect's client has `flow_run_id` too, but `id` is its own."""
+    if isinstance(run, pd.Series):
+        return run.get(word)
+    with warnings.catch_warnings():  # the future of a flow run warns when it is asked for a task run
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return None if word == "flow_run_id" and hasattr(run, "id") else getattr(run, word, None)
 
 
 def _of_frame(runs: pd.DataFrame) -> list[Row]:
-    kind: RunKind = "task_run" if "task_run_id" in runs.columns else "flow_run"
-    frames.require(runs, [f"{kind}_id"], made_by=MADE_BY)
+    """Take the runs of a frame; in one of states or stays the ids are those of the runs that it names."""
+    if {"run_id", "run_kind"} <= {*runs.columns}:
+        id_column, kinds = "run_id", runs["run_kind"]
+    else:
+        kind: RunKind = "task_run" if "task_run_id" in runs.columns else "flow_run"
+        id_column, kinds = f"{kind}_id", pd.Series(kind, index=runs.index)
+        frames.require(runs, [id_column], made_by=MADE_BY)
     blank = pd.Series([None] * len(runs), index=runs.index, dtype="object")
-    columns: Sequence[Any] = (runs[f"{kind}_id"], runs.get("name", blank), runs.get("flow_run_id", blank))
-    unique = {run_id: _subject(kind, run_id, name, parent) for run_id, name, parent in zip(*columns, strict=True)}
-    return [*unique.values()]
+    names = runs.get("name", runs.get("run_name", blank))
+    columns: Sequence[Any] = (kinds, runs[id_column], names, runs.get("flow_run_id", blank))
+    unique = {run_id: (kind, name, parent) for kind, run_id, name, parent in zip(*columns, strict=True)}
+    for run_id, (kind, *_) in unique.items():
+        if not is_id(run_id) or kind not in get_args(RunKind):
+            raise FrameError(f"A row of the frame is of no run (its {id_column!r} is {run_id!r}): leave such rows out.")
+    return [_subject(kind, str(UUID(str(run_id))), name, parent) for run_id, (kind, name, parent) in unique.items()]
 
 
 def _subject(kind: RunKind | None, run_id: str, name: Any, flow_run_id: Any, row: Row | None = None) -> Row:

@@ -7,7 +7,6 @@ deep it lies. A hand that is done takes half of the longest stretch that is left
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from prefect_nbviz.filters import merge
 from prefect_nbviz.order import Body, Order, Row
 from prefect_nbviz.reading.gate import MOST
 from prefect_nbviz.reading.pages import Pages
+from prefect_nbviz.reading.worker import together
 
 Take = Callable[[Sequence[Row]], None]
 """Takes rows as they come: in no order, and some of them twice."""
@@ -60,13 +60,7 @@ class Sweep:
         """Read all runs between two times, both included."""
         first, last = sorted((one_end, other_end))
         self._open = [_Stretch(first, last)]
-        try:
-            async with asyncio.TaskGroup() as hands:
-                hands.create_task(self._read(self._open[0]))
-                for _ in range(MOST - 1):
-                    hands.create_task(self._help())
-        except BaseExceptionGroup as group:  # one failed, and the others were stopped
-            raise group.exceptions[0] from None
+        await together(self._read(self._open[0]), *(self._help() for _ in range(MOST - 1)))
 
     async def _help(self) -> None:
         """Take halves of what others have to read, as long as that is worth a request."""

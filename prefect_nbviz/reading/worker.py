@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+import inspect
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -12,9 +14,12 @@ from typing import Any, TypeVar
 
 from tqdm.auto import tqdm
 
+from prefect_nbviz import frames
+from prefect_nbviz.errors import ReadInterrupted
+
 T = TypeVar("T")
 Report = Callable[[int, int | None], None]
-"""Told how much is done, and of how much (None: not known)."""
+"""Told how much is done, and of how much (None: not known); one with a parameter `note` also what is waited for."""
 
 _SECONDS_BETWEEN_LOOKS = 0.05
 _SECONDS_BEFORE_BAR = 0.7
@@ -26,13 +31,18 @@ class Progress:
     def __init__(self) -> None:
         self.done = 0
         self.total: int | None = None
+        self.note = ""
+        """What is waited for, where the server does not answer as it should."""
+        self.stop: Callable[[], None] | None = None
+        """Ends all that waits for the server, so that the work ends with what it has; called in its loop."""
 
 
 def run(work: Callable[[Progress], Coroutine[Any, Any, T]], *, progress: bool | Report, unit: str) -> T:
     """Run a coroutine in a thread with a loop of its own, and wait for it.
 
-    An interrupt (the kernel's stop button, Ctrl-C) cancels it, waits until it has let go of the
-    server, and is then passed on.
+    An interrupt (the kernel's stop button, Ctrl-C) ends it, waits until it has let go of the server, and is then
+    passed on, with the frame of what it had by then. It is not turned into an answer: the code after the read would go
+    on with a part, and a loop of reads could not be stopped.
 
     Parameters
     ----------
@@ -42,6 +52,11 @@ def run(work: Callable[[Progress], Coroutine[Any, Any, T]], *, progress: bool | 
         True shows a bar when the work lasts; a function is called in this thread instead.
     unit
         What is counted, for the bar.
+
+    Raises
+    ------
+    ReadInterrupted
+        An interrupt came, and the work gave something with a `frame`.
     """
     state, outcome = Progress(), Future[T]()
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]] = Future()
@@ -64,38 +79,72 @@ def run(work: Callable[[Progress], Coroutine[Any, Any, T]], *, progress: bool | 
         with _Reporting(progress, unit) as report:
             while not outcome.done():
                 thread.join(_SECONDS_BETWEEN_LOOKS)
-                report(state.done, state.total)
-            report(state.done, state.total)
-    except BaseException:
+                report(state)
+            report(state)
+    except BaseException as error:
         loop, task = started.result()
-        if thread.is_alive():
-            loop.call_soon_threadsafe(task.cancel)
-            thread.join()
+        with contextlib.suppress(RuntimeError):  # its loop may have ended this moment
+            loop.call_soon_threadsafe(state.stop or task.cancel)
+        thread.join()
+        if isinstance(error, KeyboardInterrupt) and outcome.exception() is None:
+            _keep(outcome.result())
         raise
     return outcome.result()
+
+
+async def together(*work: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Do several things at once and give what they give; the first failure ends the others, and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _keep(answer: Any) -> None:
+    if (frame := getattr(answer, "frame", None)) is not None:
+        raise ReadInterrupted(frame, frame.attrs[frames.ATTRS]["reason"] or "It was interrupted when it had all.")
+
+
+def _takes_note(report: Report) -> bool:
+    try:
+        return "note" in inspect.signature(report).parameters
+    except ValueError:  # some that are not written in Python do not tell
+        return False
 
 
 class _Reporting:
     """A function to report to: the caller's own, or one that shows a bar once the work lasts."""
 
     def __init__(self, progress: bool | Report, unit: str) -> None:  # noqa: FBT001 - the caller's
-        self._report: Report = progress if callable(progress) else self._show
-        self._is_shown = progress is not False
+        self._progress = progress
+        self._takes_note = callable(progress) and _takes_note(progress)
         self._unit = unit
         self._begin = time.monotonic()
         self._bar: tqdm[Any] | None = None
+        self._note = ""
 
-    def __enter__(self) -> Report:
-        return self._report
+    def __enter__(self) -> Callable[[Progress], None]:
+        return self._tell if callable(self._progress) else self._show
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
-    def _show(self, done: int, total: int | None) -> None:
+    def _tell(self, state: Progress) -> None:
+        more = {"note": state.note} if self._takes_note else {}
+        self._progress(state.done, state.total, **more)  # type: ignore[operator]
+
+    def _show(self, state: Progress) -> None:
         lasts = time.monotonic() - self._begin > _SECONDS_BEFORE_BAR
-        if self._bar is None and self._is_shown and lasts and done:
-            self._bar = tqdm(unit=f" {self._unit}", total=total, leave=False)
-        if self._bar is not None and done > self._bar.n:
-            self._bar.total = total  # it may have become known meanwhile
-            self._bar.update(done - self._bar.n)
+        if self._bar is None and self._progress and lasts and (state.done or state.note):
+            self._bar = tqdm(unit=f" {self._unit}", total=state.total, leave=False)
+        if self._bar is None:
+            return
+        if state.note != self._note:
+            self._note = state.note
+            self._bar.set_postfix_str(state.note)
+        if state.done > self._bar.n:
+            self._bar.total = state.total  # it may have become known meanwhile
+            self._bar.update(state.done - self._bar.n)

@@ -14,7 +14,7 @@ import pandas as pd
 from prefect_nbviz import frames, schema
 from prefect_nbviz.analysis.intervals import state_intervals
 from prefect_nbviz.charts.clock import zone_of
-from prefect_nbviz.errors import PrefectNbvizError, PrefectNbvizWarning, QueryError
+from prefect_nbviz.errors import PrefectNbvizError, PrefectNbvizWarning, QueryError, ReadInterrupted
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery, as_query
 from prefect_nbviz.reading import Connection, read_flow_runs, read_state_type_counts, read_states, read_task_runs
 from prefect_nbviz.widgets.controls import FilterControls
@@ -158,11 +158,20 @@ class RunExplorer(ipw.VBox):
     def _load_runs(self, query: FlowRunQuery | TaskRunQuery) -> None:
         noun = NOUNS[query.kind]
         self._stage = f"The {noun} could not be read."
-        with self._noted(f"Loading {noun}") as report:
-            if isinstance(query, FlowRunQuery):
-                self.frame = read_flow_runs(query, connection=self._connection, progress=report)
-            else:
-                self.frame = read_task_runs(query, connection=self._connection, progress=report)
+        try:
+            with self._noted(f"Loading {noun}") as report:
+                if isinstance(query, FlowRunQuery):
+                    frame = read_flow_runs(query, connection=self._connection, progress=report)
+                else:
+                    frame = read_task_runs(query, connection=self._connection, progress=report)
+        except ReadInterrupted as stop:
+            self._stage = f"Not all {noun} were read."
+            self._show_runs(query, stop.frame)
+            raise
+        self._show_runs(query, frame)
+
+    def _show_runs(self, query: FlowRunQuery | TaskRunQuery, frame: pd.DataFrame) -> None:
+        self.frame = frame
         self.states, self.intervals = frames.empty(schema.STATES), frames.empty(schema.INTERVALS)
         self._loaded, self._counts = query, {}
         self.controls.show_counts({})
@@ -179,8 +188,17 @@ class RunExplorer(ipw.VBox):
 
     def _load_states(self) -> None:
         self._stage = "The timeline could not be read."
-        with self._noted("Reading the state histories by requests") as report:
-            self.states = read_states(with_histories(self.frame), connection=self._connection, progress=report)
+        try:
+            with self._noted("Reading the state histories by requests") as report:
+                states = read_states(with_histories(self.frame), connection=self._connection, progress=report)
+        except ReadInterrupted as stop:
+            self._stage = "The timeline is not whole."
+            self._show_states(stop.frame)
+            raise
+        self._show_states(states)
+
+    def _show_states(self, states: pd.DataFrame) -> None:
+        self.states = states
         self.intervals = state_intervals(self.states)
         self.views.show_intervals(self.intervals, self.frame)
 
@@ -194,6 +212,9 @@ class RunExplorer(ipw.VBox):
             yield
         except PrefectNbvizError as error:
             self._failure = f"{self._stage} {error}"
+        except ReadInterrupted:
+            self._failure = f"{self._stage} It was interrupted."
+            raise
         except BaseException as error:
             self._failure = f"{self._stage} {type(error).__name__}: {error}".removesuffix(": ")
             raise
@@ -205,10 +226,14 @@ class RunExplorer(ipw.VBox):
     @contextmanager
     def _noted(self, what: str) -> Iterator[Report]:
         """Show how far a read has got, and keep our warnings for the status; all others go their way."""
+
+        def report(done: int, total: int | None, note: str = "") -> None:
+            self.progress.say(what, done, total, note=note)
+
         self.progress.say(what)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", PrefectNbvizWarning)
-            yield lambda done, total: self.progress.say(what, done, total)
+            yield report
         for one in caught:
             if issubclass(one.category, PrefectNbvizWarning):
                 self._note(str(one.message))

@@ -56,10 +56,10 @@ class ProgressLine(ipw.HBox):
         self.add_class("nbviz-progress")
         self.hide()
 
-    def say(self, what: str, done: int = 0, total: int | None = None) -> None:
-        """Show what is done: `done` of `total`, or of a number not known."""
+    def say(self, what: str, done: int = 0, total: int | None = None, *, note: str = "") -> None:
+        """Show what is done: `done` of `total`, or of a number not known; `note` is what is waited for."""
         numbers = "" if not done and total is None else f" {done:,}" if total is None else f" {done:,} of {total:,}"
-        self.label.value = f"{what}…{numbers}"
+        self.label.value = f"{what}…{numbers}" + (f" ({note})" if note else "")
         self.bar.max = total or 1
         self.bar.value = done if total else 0
         self.layout.display = None

@@ -1,0 +1,33 @@
+"""What a read gives."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from prefect_nbviz.errors import IncompleteWarning, UnknownNameWarning
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The frame, and what there is to warn of."""
+
+    frame: pd.DataFrame
+    """What was read."""
+
+    missing: Sequence[str]
+    """What it lacks, in sentences."""
+
+    unknown: Sequence[str] = ()
+    """Which names nothing on the server has, in sentences."""
+
+    def warn(self, *, stacklevel: int) -> pd.DataFrame:
+        """Warn of it, and give the frame."""
+        for sentence in self.unknown:
+            warnings.warn(sentence, UnknownNameWarning, stacklevel=stacklevel + 1)
+        for sentence in self.missing:
+            warnings.warn(sentence, IncompleteWarning, stacklevel=stacklevel + 1)
+        return self.frame
