@@ -17,7 +17,8 @@ REFUSED = httpx.Response(400, json={"detail": "no more"})
 
 
 def running(number: int) -> dict:
-    return task_run(number, state_type="RUNNING", state_name="Running", end_time=None)
+    when = f"2026-01-01T00:00:{number:02d}Z"
+    return task_run(number, state_type="RUNNING", state_name="Running", expected_start_time=when, end_time=None)
 
 
 def pages(server: FakeServer) -> int:
