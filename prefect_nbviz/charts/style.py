@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -63,6 +65,39 @@ def palette(theme: Theme) -> Palette:
     return _PALETTES[theme]
 
 
+def state_codes(frame: pd.DataFrame, *, by_name: bool = True) -> tuple[npt.NDArray[np.int64], list[tuple[str, str]]]:
+    """Give the state of each row as a number, and the pairs of type and name that the numbers stand for.
+
+    Rare names of many are put together; the pairs are in the order of life.
+
+    Examples
+    --------
+    >>> codes, keys = state_codes(pd.DataFrame({"state_type": ["FAILED", None], "state_name": ["Failed", None]}))
+    >>> codes.tolist(), keys
+    ([0, 1], [('FAILED', 'Failed'), ('', '')])
+    """
+    kinds, kind = _distinct(frame["state_type"])
+    names, name = _distinct(frame["state_name"]) if by_name else ([""], np.zeros(len(frame), dtype=np.int64))
+    both = kind * len(names) + name
+    counts = np.bincount(both, minlength=1)
+    found = sorted(np.flatnonzero(counts), key=lambda one: -counts[one])
+    keys = {one: (kinds[one // len(names)], names[one % len(names)]) for one in found}
+    for one in found[MAX_STATE_NAMES:] if by_name else []:
+        keys[one] = keys[one][0], "other names"
+    ordered = in_order_of_life({*keys.values()})
+    place = np.zeros(len(counts), dtype=np.int64)
+    for one, key in keys.items():
+        place[one] = ordered.index(key)
+    return place[both], ordered
+
+
+def _distinct(values: pd.Series) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Give the distinct texts of a column and which of them each row has; a missing one is empty."""
+    codes, found = pd.factorize(values)
+    texts = [*found, ""]
+    return texts, np.where(codes < 0, len(found), codes).astype(np.int64)
+
+
 def state_keys(frame: pd.DataFrame, *, by_name: bool = True) -> pd.Series:
     """Give the state of each row as a pair of type and name; rare names of many are put together.
 
@@ -71,13 +106,8 @@ def state_keys(frame: pd.DataFrame, *, by_name: bool = True) -> pd.Series:
     >>> state_keys(pd.DataFrame({"state_type": ["COMPLETED"], "state_name": ["Cached"]})).tolist()
     [('COMPLETED', 'Cached')]
     """
-    types = frame["state_type"].astype("object").where(frame["state_type"].notna(), "")
-    if not by_name:
-        return pd.Series([(kind, "") for kind in types], index=frame.index, dtype="object")
-    names = frame["state_name"].astype("object").where(frame["state_name"].notna(), "")
-    keys = pd.Series([*zip(types, names, strict=True)], index=frame.index, dtype="object")
-    kept = {*keys.value_counts().index[:MAX_STATE_NAMES]}
-    return keys.map(lambda key: key if key in kept else (key[0], "other names"))
+    codes, keys = state_codes(frame, by_name=by_name)
+    return pd.Series([keys[code] for code in codes], index=frame.index, dtype="object")
 
 
 def in_order_of_life(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
