@@ -10,7 +10,7 @@ import numpy as np
 from prefect_nbviz.charts.clock import Integers
 from prefect_nbviz.charts.pixels import Cells, Numbers
 
-SIDES = (1, 2, 4, 5, 8, 10, 20, 25, 40, 50, 100)
+SIDES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 """Pixels that the sides of blocks may have."""
 
 

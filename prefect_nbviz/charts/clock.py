@@ -104,6 +104,19 @@ def clock_text(at: int, zone: ZoneInfo) -> str:
     return f"{shown:%Y-%m-%d %H:%M:%S}{fraction} {shown:%Z}"
 
 
+def span_text(begin: int, end: int, zone: ZoneInfo) -> str:
+    """Write a stretch of time, with what is the same at both ends said once.
+
+    Examples
+    --------
+    >>> span_text(0, 90_000_000, ZoneInfo("Europe/Berlin"))
+    '1970-01-01 01:00:00 to 01:01:30 CET'
+    """
+    (day, clock, name), (last_day, last_clock, last_name) = (clock_text(at, zone).split(" ") for at in (begin, end))
+    first = f"{day} {clock}" if name == last_name else f"{day} {clock} {name}"
+    return f"{first} to {last_clock if day == last_day else f'{last_day} {last_clock}'} {last_name}"
+
+
 @dataclass(frozen=True)
 class TimeAxis:
     """The axis of time. Plotly knows no time zones: it gets wall-clock times of one offset.

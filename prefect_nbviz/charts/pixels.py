@@ -30,8 +30,9 @@ class Cells:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> one = np.array([0])
-    >>> stays = Stays([("RUNNING", "Running")], np.array(["a"]), one, one, one, one, one + 15_000, one + 40_000)
+    >>> stays = Stays([("RUNNING", "Running")], pd.Index(["a"]), one, one, one, one, one + 15_000, one + 40_000)
     >>> cells = Cells.of(stays, View(0, 10_000_000), plot=480)
     >>> cells.step, cells.column.tolist(), cells.time[:, 0].tolist()
     (10000, [1, 2, 3], [5000.0, 10000.0, 10000.0])
@@ -160,21 +161,24 @@ def _ends(stays: Stays, line: Integers, column: Integers, shape: tuple[int, int,
 def _time(stays: Stays, line: Integers, origin: int, step: int, shape: tuple[int, int, int]) -> Numbers:
     """Sum up the microseconds of each state in each cell.
 
-    A stay counts as if it lasted for ever from its start on, less as if it did from its end on.
+    A stay is in its first column up to the end of that, in its last one from its beginning, and in those
+    between them for as long as they last.
     """
     lines, columns, states = shape
     wide = lines, columns + 1, states
     lasts = ~stays.is_end
-    line, state = line[lasts], stays.state[lasts]
-    time, begun = np.zeros(wide), np.zeros(wide)
-    for moments, sign in ((stays.start, 1), (stays.end, -1)):
-        at = np.clip(moments[lasts] - origin, 0, columns * step)
-        column = at // step
-        cells = np.ravel_multi_index((line, column, state), wide)
-        time += sign * np.bincount(cells, (column + 1) * step - at, time.size).reshape(wide)
-        begun += sign * np.bincount(cells, minlength=time.size).reshape(wide)
-    before = np.cumsum(begun, axis=1) - begun
-    return (time + before * step)[:, :columns].reshape(-1, states)
+    begin, end = (np.clip(moments[lasts] - origin, 0, columns * step) for moments in (stays.start, stays.end))
+    first, last = begin // step, end // step
+    cell = np.ravel_multi_index((line[lasts], first, stays.state[lasts]), wide)
+    size = int(np.prod(wide))
+    time = np.bincount(cell, (np.minimum(end, (first + 1) * step) - begin).astype(float), size)
+    goes_on = np.flatnonzero(first < last)
+    next_cell, last_cell = cell[goes_on] + states, (cell + (last - first) * states)[goes_on]
+    time += np.bincount(last_cell, (end - last * step)[goes_on].astype(float), size)
+    between = np.bincount(next_cell, minlength=size) - np.bincount(last_cell, minlength=size)
+    time = time.reshape(wide) + np.cumsum(between.reshape(wide), axis=1) * step
+    summed: Numbers = time[:, :columns].reshape(-1, states)
+    return summed
 
 
 def _most(counts: Integers, states: Flags) -> Integers:

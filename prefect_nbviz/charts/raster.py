@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz.charts.blocks import Blocks
-from prefect_nbviz.charts.clock import Integers, TimeAxis, clock_text
+from prefect_nbviz.charts.clock import Integers, TimeAxis, span_text
 from prefect_nbviz.charts.pixels import Cells
 from prefect_nbviz.charts.png import png_address
 from prefect_nbviz.charts.stays import Stays
@@ -20,7 +20,7 @@ from prefect_nbviz.charts.words import duration_text, message_lines, run_name, s
 from prefect_nbviz.states import Theme, state_style
 
 _LEGIBLE = 10  # pixels of a line that can have a label
-_MOST_BLOCKS = 3_000
+_MOST_BLOCKS = 2_500
 _NEAR = 8  # pixels from its middle within which a block hovers
 _MILLI = 1_000
 _LIGHTER = (0.0, 0.45, 0.62, 0.74, 0.82)
@@ -126,7 +126,7 @@ def _ticks(cells: Cells, names: pd.Series, unit: str, plot: int) -> dict[str, An
         return {"showticklabels": False, "fixedrange": True}
     if len(rows) * _LEGIBLE > plot:
         return {"tickformat": ",d", "title": f"{'runs' if unit == 'run' else safe(unit)} by first start"}
-    texts = labels = [*stays.labels[rows]]
+    texts = labels = stays.names(rows)
     if unit == "run":
         texts = _names(names, stays.place[np.searchsorted(stays.row, rows)])
     return {"tickmode": "array", "tickvals": [*range(len(texts))], "ticktext": unique_labels(texts, labels)}
@@ -158,9 +158,9 @@ def _who(blocks: Blocks, stays: Stays, names: pd.Series) -> Iterator[str]:
 
 
 def _spans(begin: Integers, end: Integers, axis: TimeAxis) -> Iterator[str]:
-    ends = dict.fromkeys([*zip(begin.tolist(), end.tolist(), strict=True)])
-    texts = {both: " to ".join(clock_text(at, axis.zone) for at in both) for both in ends}
-    return (texts[both] for both in zip(begin.tolist(), end.tolist(), strict=True))
+    both = [*zip(begin.tolist(), end.tolist(), strict=True)]
+    texts = {span: span_text(*span, axis.zone) for span in dict.fromkeys(both)}
+    return (texts[span] for span in both)
 
 
 def _what(blocks: Blocks, labels: list[str]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -17,7 +18,6 @@ from prefect_nbviz.errors import FrameError
 from prefect_nbviz.states import TERMINAL_STATE_TYPES
 
 Flags = npt.NDArray[np.bool_]
-Texts = npt.NDArray[np.str_]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Stays:
     keys: list[tuple[str, str]]
     """The states by their numbers, type and name, in the order of life."""
 
-    labels: Texts
+    labels: pd.Index
     """What each row holds: a run_id, or a value of the column that puts runs together."""
 
     place: Integers
@@ -127,23 +127,27 @@ class Stays:
         is_end: Flags = self.start == self.end
         return is_end
 
-    @property
+    @cached_property
     def rows(self) -> Integers:
         """The rows that have a stay."""
         has_one = np.zeros(len(self.labels), dtype=bool)
         has_one[self.row] = True
         return np.flatnonzero(has_one)
 
-    @property
+    @cached_property
     def rank(self) -> Integers:
         """Which of `rows` each is in."""
         ranks: Integers = np.cumsum(np.diff(self.row, prepend=self.row[:1]) != 0)
         return ranks
 
-    @property
+    @cached_property
     def runs(self) -> int:
         """How many runs there are."""
         return int(np.count_nonzero(np.bincount(self.run))) if len(self.run) else 0
+
+    def names(self, rows: Integers) -> list[str]:
+        """Give what some rows hold, as text."""
+        return [NONE if pd.isna(label) else str(label) for label in self.labels[rows]]
 
     def within(self, view: View) -> Self:
         """Give those that can be seen in a view, whole even if it cuts them off."""
@@ -175,14 +179,13 @@ def _check_times(intervals: pd.DataFrame) -> None:
             raise FrameError(f"Some stays have no {name}: drop those rows, or make the intervals again.")
 
 
-def _numbered(texts: pd.Series) -> tuple[Integers, Texts]:
+def _numbered(texts: pd.Series) -> tuple[Integers, pd.Index]:
     """Give each row the number of its text, and the texts; neighbours that are alike are looked at once."""
     values = texts.array
     changes = np.ones(len(values), dtype=bool)
     changes[1:] = np.asarray(pd.isna(values[1:]) | (values[1:] != values[:-1]), dtype=bool)
     codes, found = pd.factorize(values[changes], use_na_sentinel=False)
-    objects = np.asarray(found, dtype=object)
-    return codes[np.cumsum(changes) - 1].astype(np.int64), np.where(pd.isna(objects), NONE, objects).astype(str)
+    return codes[np.cumsum(changes) - 1].astype(np.int64), pd.Index(found)
 
 
 def _first_of_each(numbers: Integers) -> npt.NDArray[np.intp]:
@@ -190,9 +193,11 @@ def _first_of_each(numbers: Integers) -> npt.NDArray[np.intp]:
     return np.unique(numbers, return_index=True)[1]
 
 
-def _by_first(value: Integers, start: Integers, labels: Texts) -> Integers:
+def _by_first(value: Integers, start: Integers, labels: pd.Index) -> Integers:
     """Give the values in the order of their first start; those that began together in the alphabet's."""
     first = np.full(len(labels), np.iinfo(np.int64).max)
     np.minimum.at(first, value, start)
-    order: Integers = np.lexsort((labels, first))
+    order: Integers = np.argsort(first, kind="stable")
+    if (np.diff(first[order]) == 0).any():
+        order = np.lexsort((np.array([*map(str, labels)]), first))
     return order

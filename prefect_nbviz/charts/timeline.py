@@ -129,7 +129,9 @@ class Timeline:
             return note(empty, "No states to draw", theme=theme)
         if view is None and self._is_few(self._stays, MAX_RUNS_AS_BARS, MAX_STAYS_AS_BARS):
             axis = self._whole()
-            return draw_bars(self._intervals, self._stays.labels, axis, subtitle=self._coverage, theme=theme)
+            return draw_bars(
+                self._intervals, self._stays.names(self._stays.rows), axis, subtitle=self._coverage, theme=theme
+            )
         return self._part(view, theme)
 
     def view(self, seen: Mapping[str, Any]) -> View:
@@ -194,8 +196,9 @@ class Timeline:
         return draw_pixels(cells, axis, names=names, unit=unit, subtitle=said, theme=theme, plot=self._plot)
 
     def _bars(self, stays: Stays, axis: TimeAxis, theme: Theme) -> go.Figure:
-        drawn, runs = self._intervals.iloc[np.sort(stays.place)], stays.labels[stays.rows]
-        fig = draw_bars(drawn, runs, axis, subtitle=self._said(stays), theme=theme, plot=self._plot)
+        drawn, runs = self._intervals.iloc[np.sort(stays.place)], stays.names(stays.rows)
+        said = f"{self._said(stays)}; {len(drawn):,} stays as bars"
+        fig = draw_bars(drawn, runs, axis, subtitle=said, theme=theme, plot=self._plot)
         return fig if len(drawn) else fig.add_annotation(text="Nothing in this view", showarrow=False, **_MIDDLE)
 
 

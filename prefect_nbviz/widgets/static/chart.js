@@ -1,7 +1,7 @@
 // Draws a plotly figure and redraws it in place, without a blank moment in between. A figure whose
 // layout.meta holds a view is one of a timeline that is drawn anew, by Python, where a person moves to.
 const CONFIG = { displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
-const PAUSE = 50; // milliseconds: one gesture moves the axes several times
+const PAUSE = 20; // milliseconds: one gesture may move the axes several times
 
 // The library comes once for each page: it is 5 MB.
 async function loadPlotly(model) {
@@ -31,7 +31,7 @@ class Mover {
   take({ meta, xaxis, yaxis }) {
     this.of = meta?.view ? meta : null;
     this.number = Math.max(this.number, meta?.number ?? 0);
-    this.ranges = { x: xaxis?.range, y: yaxis?.range };
+    this.ranges = { x: [...(xaxis?.range ?? [])], y: [...(yaxis?.range ?? [])] }; // plotly changes its own
   }
 
   listen() {
@@ -94,7 +94,7 @@ async function render({ model, el }) {
     const before = config;
     config = mover && layout.meta?.view ? moving : CONFIG;
     mover?.take(layout);
-    Plotly.react(plot, data, { ...layout, autosize: true }, config);
+    Plotly.react(plot, data, { uirevision: model.get("about"), ...layout, autosize: true }, config);
     if (config !== before) mover?.listen(); // plotly begins anew then
   };
   // What would be drawn while a person drags would end the drag.
