@@ -20,7 +20,7 @@ FAILURES = frozenset({"FAILED", "CRASHED"})
 COLUMNS = 1_000
 """Pixels of a picture's width: about those that a notebook has."""
 
-_FINE = 4  # pixels of a line that holds several rows
+_FINE, _TALL = 4, 20  # pixels of a line that holds several rows, and at most of one that has its own
 _THIN = 0.08  # of the time: lines that are filled for less would be a thin diagonal on an empty plot
 
 
@@ -138,9 +138,9 @@ def lines_for(rows: int, plot: int) -> tuple[int, int]:
     Examples
     --------
     >>> [lines_for(rows, 480) for rows in (1, 100, 300, 480, 481)]
-    [(1, 4), (100, 4), (300, 1), (480, 1), (120, 4)]
+    [(1, 20), (100, 4), (300, 1), (480, 1), (120, 4)]
     """
-    return (rows, min(plot // rows, _FINE)) if rows <= plot else (plot // _FINE, _FINE)
+    return (rows, min(plot // rows, _TALL)) if rows <= plot else (plot // _FINE, _FINE)
 
 
 def _fill(stays: Stays, line: Integers, view: View) -> float:

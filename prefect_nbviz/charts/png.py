@@ -37,11 +37,12 @@ def png_address(pixels: npt.NDArray[np.uint8], colors: Sequence[str]) -> str:
     rows = np.zeros((height, width + 1), dtype=np.uint8)  # each row begins with the number of its filter: none
     rows[:, 1:] = pixels
     palette = b"\x00\x00\x00" + b"".join(bytes.fromhex(color[1:]) for color in colors)
+    squeezed = zlib.compressobj(strategy=zlib.Z_RLE)  # an eighth of the time of the default, for the same size
     parts = [
         _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, _INDEXED, 0, 0, 0)),
         _chunk(b"PLTE", palette),
         _chunk(b"tRNS", b"\x00"),
-        _chunk(b"IDAT", zlib.compress(rows.tobytes(), 6)),
+        _chunk(b"IDAT", squeezed.compress(rows.tobytes()) + squeezed.flush()),
         _chunk(b"IEND", b""),
     ]
     return "data:image/png;base64," + base64.b64encode(_BEGINNING + b"".join(parts)).decode()

@@ -71,6 +71,12 @@ def test_a_million_stays_are_zoomed_to_the_right_hour(notebook: Callable[..., Pa
     _says(chart, "200,000 runs; 1,000,000 stays as pixels, each of 120 lines holds every 120th run")
     assert _ticks(chart)[-1] == "Mar 8"
 
+    _zoom(page, chart, datetime(2026, 3, 6), datetime(2026, 3, 7))  # and on, before there is an answer
+    _zoom(page, chart, datetime(2026, 3, 6, 12), datetime(2026, 3, 6, 13))
+    _says(chart, r"1,\d{3} in view of 200,000 runs; [5-7],\d{3} stays as pixels, each line holds up to \d+ runs")
+    page.wait_for_timeout(1_000)
+    assert {"12:10", "12:50"} <= {*_ticks(chart)}
+
 
 def _says(chart: Locator, subtitle: str) -> None:
     expect(chart.locator(".gtitle-subtitle")).to_have_text(re.compile(f"^{subtitle}$"), timeout=PATIENCE)
