@@ -14,6 +14,9 @@ SIDES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 """Pixels that the sides of blocks may have."""
 
 
+_HEAD = 3  # what is told of a block before its states is as long as three of them
+
+
 @dataclass(frozen=True)
 class Blocks:
     """The blocks of cells in which something is, all of one size."""
@@ -51,26 +54,21 @@ class Blocks:
         cells
             The cells.
         most
-            As many blocks there are.
+            As many states are told, in all blocks together; what else is told of a block counts as three.
         """
         for side in SIDES:
             columns, lines = side, max(side // cells.height, 1)
             width = -(-cells.columns // columns)
             block = cells.line // lines * width + cells.column // columns
             found, which = _numbered(block, (cells.lines // lines + 1) * width)
-            if len(found) <= most:
+            if _HEAD * len(found) > most and side < SIDES[-1]:
+                continue
+            time, ends = (_sums(values, which, len(found)) for values in (cells.time, cells.ends))
+            if _HEAD * len(found) + np.count_nonzero(time) + np.count_nonzero(ends) <= most:
                 break
         runs, one = _runs(cells, (columns, lines, width))
-        return cls(
-            columns,
-            lines,
-            found // width * lines,
-            found % width * columns,
-            _sums(cells.time, which, len(found)),
-            _sums(cells.ends, which, len(found)).astype(np.int64),
-            runs[found],
-            one[found],
-        )
+        line, column = found // width * lines, found % width * columns
+        return cls(columns, lines, line, column, time, ends.astype(np.int64), runs[found], one[found])
 
 
 def _numbered(values: Integers, size: int) -> tuple[Integers, Integers]:

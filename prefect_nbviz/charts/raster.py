@@ -20,7 +20,7 @@ from prefect_nbviz.charts.words import duration_text, message_lines, run_name, s
 from prefect_nbviz.states import Theme, state_style
 
 _LEGIBLE = 10  # pixels of a line that can have a label
-_MOST_BLOCKS = 2_500
+_MOST_TOLD = 16_000  # states in all that hovers: less than half a megabyte of text
 _NEAR = 8  # pixels from its middle within which a block hovers
 _MILLI = 1_000
 _LIGHTER = (0.0, 0.45, 0.62, 0.74, 0.82)
@@ -134,7 +134,7 @@ def _ticks(cells: Cells, names: pd.Series, unit: str, plot: int) -> dict[str, An
 
 def _hovers(cells: Cells, axis: TimeAxis, names: pd.Series, labels: list[str]) -> go.Scatter:
     """Give points that are not seen, in the middle of blocks; they take plotly a tenth of a heatmap's time."""
-    blocks = Blocks.of(cells, most=_MOST_BLOCKS)
+    blocks = Blocks.of(cells, most=_MOST_TOLD)
     begin = cells.view.start + blocks.column * cells.step
     end = np.minimum(begin + blocks.columns * cells.step, cells.view.end)
     below = np.minimum(blocks.line + blocks.lines, cells.lines)

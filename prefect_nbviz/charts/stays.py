@@ -185,7 +185,7 @@ def _numbered(texts: pd.Series) -> tuple[Integers, pd.Index]:
     changes = np.ones(len(values), dtype=bool)
     changes[1:] = np.asarray(pd.isna(values[1:]) | (values[1:] != values[:-1]), dtype=bool)
     codes, found = pd.factorize(values[changes], use_na_sentinel=False)
-    return codes[np.cumsum(changes) - 1].astype(np.int64), pd.Index(found)
+    return codes[np.cumsum(changes) - 1].astype(np.int64), pd.Index(found, tupleize_cols=False)
 
 
 def _first_of_each(numbers: Integers) -> npt.NDArray[np.intp]:

@@ -176,7 +176,7 @@ class Timeline:
         axis = self._whole() if view is None else TimeAxis(self._zone, view.start, view.end, last=view.end)
         view = view or View(axis.start, axis.end)
         stays = self._stays.within(view)
-        if self._is_few(stays, _FEW_RUNS, _FEW_STAYS):
+        if self._is_few(stays, _FEW_RUNS, _FEW_STAYS) or not len(stays.row):
             fig = self._bars(stays, axis, theme)
         else:
             fig = self._pixels(Cells.of(self._stays, view, plot=self._plot), axis, theme)
@@ -197,9 +197,9 @@ class Timeline:
 
     def _bars(self, stays: Stays, axis: TimeAxis, theme: Theme) -> go.Figure:
         drawn, runs = self._intervals.iloc[np.sort(stays.place)], stays.names(stays.rows)
-        said = f"{self._said(stays)}; {len(drawn):,} stays as bars"
+        said = f"{self._said(stays)}; {len(drawn):,} stays as bars" if runs else self._said(stays)
         fig = draw_bars(drawn, runs, axis, subtitle=said, theme=theme, plot=self._plot)
-        return fig if len(drawn) else fig.add_annotation(text="Nothing in this view", showarrow=False, **_MIDDLE)
+        return fig if runs else fig.add_annotation(text="Nothing in this view", showarrow=False, **_MIDDLE)
 
 
 def _rows_between(rows: Integers, ends: Sequence[float], top: int) -> tuple[int, int | None]:

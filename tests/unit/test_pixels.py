@@ -130,7 +130,7 @@ def test_all_that_is_in_the_view_is_in_the_cells_and_nothing_else(history: pd.Da
 
 
 @settings(max_examples=80, deadline=None)
-@given(history=histories(), view=views, plot=st.sampled_from([4, 16, 40]), most=st.integers(1, 60))
+@given(history=histories(), view=views, plot=st.sampled_from([4, 16, 40]), most=st.integers(1, 300))
 def test_a_block_holds_the_runs_and_states_of_its_cells(
     history: pd.DataFrame, view: View, plot: int, most: int
 ) -> None:

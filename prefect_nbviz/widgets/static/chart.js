@@ -70,6 +70,11 @@ function movingConfig(Plotly, mover) {
   return { ...CONFIG, modeBarButtonsToRemove: removed, modeBarButtonsToAdd: [home], doubleClick: false };
 }
 
+// The browser reads the library while Python makes the first figure.
+function initialize({ model }) {
+  loadPlotly(model);
+}
+
 async function render({ model, el }) {
   el.classList.add("nbviz-chart");
   const plot = document.createElement("div");
@@ -127,4 +132,4 @@ async function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };
