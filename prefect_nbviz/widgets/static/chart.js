@@ -95,7 +95,7 @@ async function render({ model, el }) {
     if (!isDrawn || !model.get("figure")) return;
     drawn = model.get("figure");
     const { data, layout } = JSON.parse(drawn);
-    if (mover?.isStale(layout)) return;
+    if (config && mover?.isStale(layout)) return;
     const before = config;
     config = mover && layout.meta?.view ? moving : CONFIG;
     mover?.take(layout);
