@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.reading.runs import read_flow_runs, read_state_type_counts, read_task_runs
     from prefect_nbviz.reading.tallies import count_runs, read_run_counts
     from prefect_nbviz.widgets.explorer import RunExplorer, explore
+    from prefect_nbviz.widgets.timeline import StateTimeline
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ _HOMES = {
     "Connection": "reading.connection",
     "FlowRunQuery": "query",
     "RunExplorer": "widgets.explorer",
+    "StateTimeline": "widgets.timeline",
     "TaskRunQuery": "query",
     "check": "reading.checking",
     "count_runs": "reading.tallies",
@@ -53,6 +55,7 @@ __all__ = [
     "Connection",
     "FlowRunQuery",
     "RunExplorer",
+    "StateTimeline",
     "TaskRunQuery",
     "check",
     "count_runs",

@@ -1,16 +1,20 @@
-"""Axes of time: the zones that they name, and how their ticks are written."""
+"""Axes of time: the zones that they name, how their ticks are written, and what part of time they show."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import forms
 from prefect_nbviz.charts.words import safe
+
+Integers = npt.NDArray[np.int64]
 
 _DATE = "\n%b %-d, %Y"
 TICKS = [
@@ -23,6 +27,11 @@ TICKS = [
     {"dtickrange": ["M12", None], "value": "%Y"},
 ]
 """How plotly writes a time, by how far its ticks are apart, in milliseconds."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
+_SAMPLES = 1_000
+_MILLI = 1_000
 
 
 def zone_of(tz: str) -> ZoneInfo:
@@ -39,6 +48,67 @@ def zone_of(tz: str) -> ZoneInfo:
     'Europe/Berlin'
     """
     return forms.zone("tz", tz)
+
+
+def micros(times: pd.Series) -> Integers:
+    """Give times with a time zone as microseconds since 1970.
+
+    Examples
+    --------
+    >>> micros(pd.Series(pd.to_datetime(["1970-01-01T01:00:01+01:00"]))).tolist()
+    [1000000]
+    """
+    numbers: Integers = times.dt.tz_convert(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
+    return numbers
+
+
+def moment(at: int, zone: ZoneInfo) -> datetime:
+    """Give the time at some microseconds since 1970 on the clocks of a zone.
+
+    Examples
+    --------
+    >>> moment(0, ZoneInfo("Europe/Berlin")).isoformat()
+    '1970-01-01T01:00:00+01:00'
+    """
+    return (_EPOCH + int(at) * _MICRO).astimezone(zone)
+
+
+def read_wall(text: str, offset: int) -> int:
+    """Give the time that plotly writes as the end of a range, on an axis that is `offset` ahead of UTC.
+
+    Examples
+    --------
+    >>> read_wall("1970-01-01 05:30:00.25", 19_800_000_000)
+    250000
+    """
+    return int(np.datetime64(text, "us").astype(np.int64)) - offset
+
+
+def clock_text(at: int, zone: ZoneInfo) -> str:
+    """Write the time at some microseconds since 1970 as the clocks of a zone show it.
+
+    Examples
+    --------
+    >>> clock_text(40_000, ZoneInfo("Europe/Berlin"))
+    '1970-01-01 01:00:00.040 CET'
+    """
+    shown = moment(at, zone)
+    part = shown.microsecond
+    fraction = f".{part:06d}" if part % _MILLI else f".{part // _MILLI:03d}" if part else ""
+    return f"{shown:%Y-%m-%d %H:%M:%S}{fraction} {shown:%Z}"
+
+
+def span_text(begin: int, end: int, zone: ZoneInfo) -> str:
+    """Write a stretch of time, with what is the same at both ends said once.
+
+    Examples
+    --------
+    >>> span_text(0, 90_000_000, ZoneInfo("Europe/Berlin"))
+    '1970-01-01 01:00:00 to 01:01:30 CET'
+    """
+    (day, clock, name), (last_day, last_clock, last_name) = (clock_text(at, zone).split(" ") for at in (begin, end))
+    first = f"{day} {clock}" if name == last_name else f"{day} {clock} {name}"
+    return f"{first} to {last_clock if day == last_day else f'{last_day} {last_clock}'} {last_name}"
 
 
 @dataclass(frozen=True)
@@ -81,3 +151,54 @@ class WallClock:
             return safe(self.zone.key)
         sign = f"{self.steady:%z}"
         return f"{safe(self.zone.key)}, UTC{sign[:3]}:{sign[3:5]} throughout"
+
+
+@dataclass(frozen=True)
+class TimeAxis:
+    """The axis of time. Plotly knows no time zones: it gets wall-clock times of one offset.
+
+    Examples
+    --------
+    >>> axis = TimeAxis(ZoneInfo("Asia/Kolkata"), 0, 1_000_000, last=1_000_000)
+    >>> axis.layout()["range"]
+    ['1970-01-01T05:30:00.000000', '1970-01-01T05:30:01.000000']
+    """
+
+    zone: ZoneInfo
+
+    start: int
+    """Where the view begins, in microseconds since 1970."""
+
+    end: int
+    """Where it ends."""
+
+    last: int
+    """The moment whose offset from UTC the axis keeps throughout."""
+
+    tail: str = ""
+    """What its title says after the zone."""
+
+    @property
+    def offset(self) -> int:
+        """Microseconds that its clock is ahead of UTC."""
+        return (moment(self.last, self.zone).utcoffset() or timedelta(0)) // _MICRO
+
+    def wall(self, times: Integers) -> npt.NDArray[np.str_]:
+        """Give times as the text that plotly reads without loss: ISO with microseconds."""
+        texts: npt.NDArray[np.str_] = np.datetime_as_string((times + self.offset).astype("datetime64[us]"), unit="us")
+        return texts
+
+    def layout(self) -> dict[str, Any]:
+        """Give the settings of plotly's axis."""
+        clock = WallClock(self.zone, None if self._is_steady() else moment(self.last, self.zone))
+        return {
+            "type": "date",
+            "title": f"time ({clock.name}){self.tail}",
+            "range": [*map(str, self.wall(np.array([self.start, self.end])))],
+            "tickformatstops": TICKS,
+        }
+
+    def _is_steady(self) -> bool:
+        """Tell whether the zone has one offset throughout."""
+        moments = np.linspace(self.start, max(self.end, self.last), _SAMPLES).astype(np.int64)
+        return len({moment(at, self.zone).utcoffset() for at in moments}) == 1

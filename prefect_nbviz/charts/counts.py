@@ -82,9 +82,8 @@ def plot_state_counts(runs: pd.DataFrame, *, by: str = "state_type", theme: Them
 
 
 def _by_state(runs: pd.DataFrame, by: str, theme: Theme) -> go.Figure:
-    codes, states = state_codes(runs, by_name=by == "state_name")
-    counts = dict(zip(states, np.bincount(codes).tolist(), strict=True))
-    keys = in_order_of_life(states)
+    codes, keys = state_codes(runs, by_name=by == "state_name")
+    counts = dict(zip(keys, np.bincount(codes).tolist(), strict=True))
     labels = [*state_labels(keys).values()]
     numbers = [counts[key] for key in keys]
     fig = figure("Runs by " + _NAMED[by], coverage(len(runs), runs, held=len(runs)), theme=theme, plot=260)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.charts.clock import TICKS, WallClock, zone_of
-from prefect_nbviz.charts.style import figure, fill, in_order_of_life, note, state_codes, state_labels
+from prefect_nbviz.charts.style import figure, fill, note, state_codes, state_labels
 from prefect_nbviz.charts.words import coverage
 from prefect_nbviz.states import Theme, state_style
 
@@ -63,7 +63,7 @@ def plot_run_counts(counts: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
     if not runs:
         return note(figure("Runs over time", subtitle, theme=theme, plot=160), "No runs to count", theme=theme)
     codes, states = state_codes(counts)
-    labels = state_labels(in_order_of_life(states))
+    labels = state_labels(states)
     fig = figure("Runs over time", subtitle, theme=theme, plot=260, legend=labels.values())
     clock = WallClock.over(pd.concat([counts["bin_start"], counts["bin_end"]]), zone)
     for key, label in labels.items():

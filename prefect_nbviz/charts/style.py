@@ -71,7 +71,7 @@ def palette(theme: Theme) -> Palette:
 
 
 def state_codes(frame: pd.DataFrame, *, by_name: bool = True) -> tuple[Integers, list[tuple[str, str]]]:
-    """Give the number of each row's state, and the states by number: type and name; rare names of many in one.
+    """Give the number of each row's state, and the states by number, in order of life; rare names of many in one.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def state_codes(frame: pd.DataFrame, *, by_name: bool = True) -> tuple[Integers,
         sizes[key] += int(size)
     kept = {key for key, _ in sizes.most_common(MAX_STATE_NAMES if by_name else None)}
     shown = [key if key in kept else (key[0], "other names") for key in keys]
-    states = {key: place for place, key in enumerate(dict.fromkeys(shown))}
+    states = {key: place for place, key in enumerate(in_order_of_life({*shown}))}
     return np.array([states[key] for key in shown], dtype=np.int64)[cell], [*states]
 
 

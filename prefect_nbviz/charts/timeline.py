@@ -1,63 +1,70 @@
-"""The timeline: a Gantt chart in which a stay in a state, not a run, is a bar."""
+"""The timeline: which run was in which state when, as bars while they are few and as pixels when they are many."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Self
-from zoneinfo import ZoneInfo
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames
-from prefect_nbviz.charts.clock import TICKS, zone_of
-from prefect_nbviz.charts.style import figure, fill, in_order_of_life, note, palette, state_keys, state_labels
-from prefect_nbviz.charts.words import NONE, coverage, duration_text, message_lines, safe, unique_labels
-from prefect_nbviz.errors import FrameError
-from prefect_nbviz.states import TERMINAL_STATE_TYPES, Theme, state_style
+from prefect_nbviz.charts.bars import ROW, draw_bars
+from prefect_nbviz.charts.clock import Integers, TimeAxis, moment, read_wall, zone_of
+from prefect_nbviz.charts.pixels import Cells
+from prefect_nbviz.charts.raster import draw_pixels
+from prefect_nbviz.charts.stays import Stays, View
+from prefect_nbviz.charts.style import figure, note
+from prefect_nbviz.charts.words import coverage
+from prefect_nbviz.errors import QueryError, did_you_mean
+from prefect_nbviz.states import Theme
 
-MAX_RUNS_DRAWN = 1_000
-"""As many runs are drawn, the newest ones."""
+MAX_RUNS_AS_BARS = 1_000
+"""With more runs than this a timeline is drawn as pixels."""
+
+MAX_STAYS_AS_BARS = 5_000
+"""With more stays than this a timeline is drawn as pixels."""
 
 NEEDED = ("run_id", "run_name", "state_type", "state_name", "attempt", "start_time", "end_time", "is_open", "message")
 """The columns of `schema.INTERVALS` that are drawn."""
 
-_ROW, _SMALLEST, _TALLEST = 20, 40, 1_400  # pixels: a run, the plot
-_OPEN = "still open"
-_FLAT = 6  # pixels of a run below which an outline would be all that is seen
-_OPEN_OPACITY = 0.55
-_MILLI = 1_000
+_FEW_RUNS, _FEW_STAYS = 96, 500  # a part is bars up to here: they are drawn in less than 0.3 s
+_LOW, _HIGH = 40, 480  # pixels of height of a plot that is drawn anew in each view
+_MIDDLE = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
 _MOST_OPEN = 1
-_LEAST_MARGIN = timedelta(milliseconds=500)
-_HOVER = "%{hovertext}<extra></extra>"
-_SYMBOLS = {
-    "COMPLETED": "circle",
-    "FAILED": "x",
-    "CRASHED": "star",
-    "CANCELLED": "square",
-    "Cached": "diamond",
-    "RolledBack": "circle-open",
-    "TimedOut": "triangle-down",
-}
+_LEAST_MARGIN = 500_000
+_LEAST_VIEW = 1_000  # microseconds
 
 
-def plot_state_timeline(intervals: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "light") -> go.Figure:
-    """Draw which run was in which state when: one row for each run, one bar for each stay.
+def plot_state_timeline(
+    intervals: pd.DataFrame, *, group_by: str | None = None, tz: str = "UTC", theme: Theme = "light"
+) -> go.Figure:
+    """Draw which run was in which state when: all runs, however many they are.
 
-    Waits are hatched, ends are markers, stays that are still open are paler and end in an arrow.
+    Up to `MAX_RUNS_AS_BARS` runs with `MAX_STAYS_AS_BARS` stays: one row for each run, one bar for
+    each stay. Waits are hatched, ends are markers, stays that are still open are paler and end in an arrow.
     Where stays that are open would squash what happened, the view ends after the last change, and
     the axis says so; a double click shows all.
-    Runs stand in the order of their first state, the first on top; of more than
-    `MAX_RUNS_DRAWN` the newest are drawn.
+
+    More are pixels, as the subtitle says. Where there are more runs than lines, a line holds several
+    runs that began one after the other, and shares out its pixels: from its top the states that they
+    stayed in, by time; a pixel for ends; then failures and crashes, by their share of the ends and a
+    pixel at least, so that none is hidden. What hovers says how many runs are there and in which states.
+    `StateTimeline` draws them anew where you zoom in.
+
+    Runs stand in the order of their first state, the first on top.
 
     Parameters
     ----------
     intervals
         What `state_intervals` gives: at least the columns in `NEEDED`.
+    group_by
+        A column whose values get a row each, instead of the runs: `"flow_run_id"`, `"run_name"`, or
+        one that you have joined to the intervals, such as `"flow_name"`. Always pixels. A run is in
+        the row of its first stay.
     tz
         Name of the time zone of the axis and of what hovers, such as `"Europe/Berlin"`. When
         its clocks change within the chart, the axis keeps the last offset throughout and says so,
@@ -74,9 +81,9 @@ def plot_state_timeline(intervals: pd.DataFrame, *, tz: str = "UTC", theme: Them
     Raises
     ------
     FrameError
-        `intervals` lacks a column, or its times have no time zone.
+        `intervals` lacks a column, or its times are missing or have no time zone.
     QueryError
-        There is no such time zone or theme.
+        There is no such column, time zone or theme.
 
     See Also
     --------
@@ -92,192 +99,123 @@ def plot_state_timeline(intervals: pd.DataFrame, *, tz: str = "UTC", theme: Them
     >>> plot_state_timeline(spans, tz="Europe/Berlin").layout.xaxis.title.text
     'time (Europe/Berlin)'
     """
-    frames.require(intervals, NEEDED, made_by="state_intervals()")
-    _check_times(intervals)
-    zone = zone_of(tz)
-    if intervals.empty:
-        empty = figure("Timeline", coverage(0, intervals, held=0), theme=theme, plot=160)
-        return note(empty, "No states to draw", theme=theme)
-    runs, held = _newest(intervals)
-    drawn = intervals[intervals["run_id"].isin(runs.index)]
-    axis = _Axis.over(drawn, zone)
-    stays = _stays(drawn, runs, axis)
-    subtitle = coverage(len(runs), intervals, held=held, newest=True)
-    row = min(_ROW, _TALLEST / len(runs))
-    labels = state_labels(in_order_of_life(stays["key"].unique()))
-    entries = [*labels.values(), *([_OPEN] if stays["is_open"].any() else [])]
-    fig = figure("Timeline", subtitle, theme=theme, plot=max(row * len(runs), _SMALLEST), legend=entries)
-    fig.add_traces([*_traces(stays, labels, row, theme)])
-    fig.update_layout(barmode="overlay", bargap=0.25, xaxis=axis.layout())
-    rows = {"type": "category", "categoryorder": "array", "categoryarray": [*runs["label"]], "showgrid": False}
-    return fig.update_yaxes(rows, range=[len(runs) - 0.5, -0.5])
+    return Timeline(intervals, group_by=group_by, tz=tz).figure(theme=theme)
 
 
-def _check_times(intervals: pd.DataFrame) -> None:
-    for name in ("start_time", "end_time"):
-        if not isinstance(intervals[name].dtype, pd.DatetimeTZDtype):
-            raise FrameError(
-                f"{name} holds no times with a time zone: use pd.to_datetime(…, utc=True) if they are UTC."
+class Timeline:
+    """The stays of a frame, made ready to be drawn in any view.
+
+    Parameters
+    ----------
+    intervals, group_by, tz
+        Those of `plot_state_timeline`.
+    """
+
+    def __init__(self, intervals: pd.DataFrame, *, group_by: str | None = None, tz: str = "UTC") -> None:
+        frames.require(intervals, NEEDED, made_by="state_intervals()")
+        if group_by is not None and group_by not in intervals.columns:
+            hint = did_you_mean(str(group_by), map(str, intervals.columns))
+            raise QueryError(f"group_by cannot be {group_by!r}.{hint} It is a column of the intervals.")
+        self._intervals = intervals
+        self._group_by = group_by
+        self._zone = zone_of(tz)
+        self._stays = Stays.of(intervals, rows=group_by or "run_id")
+        self._coverage = coverage(self._stays.runs, intervals, held=self._stays.runs)
+
+    def figure(self, view: View | None = None, *, theme: Theme) -> go.Figure:
+        """Draw a view, or all of it."""
+        if self._intervals.empty:
+            empty = figure("Timeline", self._coverage, theme=theme, plot=160)
+            return note(empty, "No states to draw", theme=theme)
+        if view is None and self._is_few(self._stays, MAX_RUNS_AS_BARS, MAX_STAYS_AS_BARS):
+            axis = self._whole()
+            return draw_bars(
+                self._intervals, self._stays.names(self._stays.rows), axis, subtitle=self._coverage, theme=theme
             )
+        return self._part(view, theme)
 
+    def view(self, seen: Mapping[str, Any]) -> View:
+        """Give the view that a person has moved the axes of a figure to.
 
-@dataclass(frozen=True)
-class _Axis:
-    """The axis of time. Plotly knows no time zones: it gets wall-clock times of one offset."""
+        Parameters
+        ----------
+        seen
+            `of`, the figure's `layout.meta`; `x` and `y`, the ranges of its axes, None where it was not moved.
+        """
+        start, end, first, last = seen["of"]["view"]
+        if seen["y"] is not None:
+            rows = self._stays.within(View(start, end)).rows
+            first, last = _rows_between(rows, sorted(seen["y"]), seen["of"]["top"])
+        if seen["x"] is not None:
+            start, end = sorted(read_wall(text, seen["of"]["offset"]) for text in seen["x"])
+        return View(*self._held(start, end), first, last)
 
-    zone: ZoneInfo
-    first: datetime
-    """Start of the first stay, with the time zone."""
+    def _held(self, start: int, end: int) -> tuple[int, int]:
+        """Keep a view from going far away from all stays, and from becoming nothing."""
+        first, last = int(self._stays.start.min()), int(self._stays.end.max())
+        around = max(last - first, _LEAST_VIEW)
+        start = min(max(start, first - around), last + around - _LEAST_VIEW)
+        return start, max(min(end, last + around), start + _LEAST_VIEW)
 
-    last: datetime
-    """End of the last stay, with the time zone."""
+    def _is_few(self, stays: Stays, most_runs: int, most_stays: int) -> bool:
+        return self._group_by is None and stays.runs <= most_runs and len(stays.row) <= most_stays
 
-    settled: datetime
-    """The last change of a state: after it come only stays that are still open."""
+    def _whole(self) -> TimeAxis:
+        """Give the axis of the first view: stays that are open for long would squash all that happened."""
+        first, last = int(self._stays.start.min()), int(self._stays.end.max())
+        is_open = self._intervals["is_open"].to_numpy(dtype=bool)[self._stays.place]
+        settled = max(int(self._stays.start.max()), int(self._stays.end[~is_open].max(initial=first)))
+        is_squashed = settled > first and last - settled > _MOST_OPEN * (settled - first)
+        end = settled + (settled - first) // 10 if is_squashed else last
+        tail = f"; what is still open goes on to {moment(last, self._zone):%Y-%m-%d %H:%M:%S}" if end != last else ""
+        margin = (end - first) // 50 or _LEAST_MARGIN
+        return TimeAxis(self._zone, first - margin, end + margin, last, tail)
 
-    steady: bool
-    """Whether the zone has one offset throughout."""
+    def _part(self, view: View | None, theme: Theme) -> go.Figure:
+        """Draw a view so that a person can move on from it: its meta says to `view` where it is."""
+        axis = self._whole() if view is None else TimeAxis(self._zone, view.start, view.end, last=view.end)
+        view = view or View(axis.start, axis.end)
+        stays = self._stays.within(view)
+        if self._is_few(stays, _FEW_RUNS, _FEW_STAYS) or not len(stays.row):
+            fig = self._bars(stays, axis, theme)
+        else:
+            fig = self._pixels(Cells.of(self._stays, view, plot=self._plot), axis, theme)
+        top = int(np.searchsorted(self._stays.within(View(view.start, view.end)).rows, view.first)) if view.first else 0
+        return fig.update_layout(meta={"view": [*dataclasses.astuple(view)], "offset": axis.offset, "top": top})
 
-    @classmethod
-    def over(cls, stays: pd.DataFrame, zone: ZoneInfo) -> Self:
-        times = pd.concat([stays["start_time"], stays["end_time"]]).dt.tz_convert(zone)
-        settled = max(stays["start_time"].max(), stays.loc[~stays["is_open"].astype(bool), "end_time"].max())
-        offsets = times.dt.tz_localize(None) - times.dt.tz_convert(None)
-        steady = bool(offsets.min() == offsets.max())
-        first, last, change = (
-            pd.Timestamp(time).tz_convert(zone).to_pydatetime() for time in (times.min(), times.max(), settled)
-        )
-        return cls(zone, first, last, change, steady)
+    def _said(self, stays: Stays) -> str:
+        return self._coverage if stays.runs == self._stays.runs else f"{stays.runs:,} in view of {self._coverage}"
 
     @property
-    def offset(self) -> timedelta:
-        return self.last.utcoffset() or timedelta(0)
+    def _plot(self) -> int:
+        """Pixels of height of the plot: the same in all views, so that the page does not jump."""
+        return min(max(ROW * len(self._stays.labels), _LOW), _HIGH)
 
-    def wall(self, times: pd.Series) -> npt.NDArray[np.str_]:
-        """Give times as the text that plotly reads without loss: ISO with microseconds."""
-        naive = times.dt.tz_convert(None).dt.as_unit("us") + self.offset
-        texts: npt.NDArray[np.str_] = np.datetime_as_string(naive.to_numpy(dtype="datetime64[us]"), unit="us")
-        return texts
+    def _pixels(self, cells: Cells, axis: TimeAxis, theme: Theme) -> go.Figure:
+        names, unit, said = self._intervals["run_name"], self._group_by or "run", self._said(cells.stays)
+        return draw_pixels(cells, axis, names=names, unit=unit, subtitle=said, theme=theme, plot=self._plot)
 
-    @property
-    def end(self) -> datetime:
-        """Where the first view ends: stays that are open for long would squash all that happened."""
-        happened = self.settled - self.first
-        is_squashed = happened and self.last - self.settled > _MOST_OPEN * happened
-        return self.settled + happened * 0.1 if is_squashed else self.last
-
-    def layout(self) -> dict[str, Any]:
-        margin = (self.end - self.first) * 0.02 or _LEAST_MARGIN
-        ends = pd.Series([self.first - margin, self.end + margin]).dt.tz_convert("UTC")
-        name = safe(str(self.zone))
-        sign = f"{self.last:%z}"
-        title = name if self.steady else f"{name}, UTC{sign[:3]}:{sign[3:5]} throughout"
-        tail = "" if self.end == self.last else f"; what is still open goes on to {self.last:%Y-%m-%d %H:%M:%S}"
-        return {
-            "type": "date",
-            "title": f"time ({title}){tail}",
-            "range": [*self.wall(ends)],
-            "tickformatstops": TICKS,
-        }
+    def _bars(self, stays: Stays, axis: TimeAxis, theme: Theme) -> go.Figure:
+        drawn, runs = self._intervals.iloc[np.sort(stays.place)], stays.names(stays.rows)
+        said = f"{self._said(stays)}; {len(drawn):,} stays as bars" if runs else self._said(stays)
+        fig = draw_bars(drawn, runs, axis, subtitle=said, theme=theme, plot=self._plot)
+        return fig if runs else fig.add_annotation(text="Nothing in this view", showarrow=False, **_MIDDLE)
 
 
-def _newest(intervals: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Give the runs to draw, in order of first start, with their labels; and how many there are."""
-    first = intervals.groupby("run_id", sort=False).agg(start=("start_time", "min"), name=("run_name", "first"))
-    runs = first.sort_index().sort_values("start", kind="stable").tail(MAX_RUNS_DRAWN)
-    names = [name if isinstance(name, str) and name.strip() else NONE for name in runs["name"]]
-    return runs.assign(name=names, label=unique_labels(names, [*map(str, runs.index)])), len(first)
+def _rows_between(rows: Integers, ends: Sequence[float], top: int) -> tuple[int, int | None]:
+    """Give the first row that a range of the axis has, and the one after its last, None if that is the end.
 
-
-def _stays(intervals: pd.DataFrame, runs: pd.DataFrame, axis: _Axis) -> pd.DataFrame:
-    length = intervals["end_time"] - intervals["start_time"]
-    named = intervals.assign(name=intervals["run_id"].map(runs["name"]), micros=length.dt.as_unit("us").astype("int64"))
-    return pd.DataFrame(
-        {
-            "label": intervals["run_id"].map(runs["label"]),
-            "run_id": intervals["run_id"],
-            "key": state_keys(intervals),
-            "is_open": intervals["is_open"],
-            "start": axis.wall(intervals["start_time"]),
-            "end": axis.wall(intervals["end_time"]),
-            "millis": named["micros"] / _MILLI,
-            "hover": [*_hovers(named, axis.zone)],
-        },
-        index=intervals.index,
-    )
-
-
-def _hovers(stays: pd.DataFrame, zone: ZoneInfo) -> Iterator[str]:
-    starts = stays["start_time"].dt.tz_convert(zone).dt.as_unit("us")
-    words = ("name", "state_type", "state_name", "attempt", "micros", "is_open", "message")
-    for start, (name, kind, state, attempt, micros, is_open, message) in zip(
-        starts, stays[[*words]].itertuples(index=False, name=None), strict=True
-    ):
-        lines = [f"<b>{message_lines(name)}</b>", f"{safe(str(kind))} · {safe(str(state))}, attempt {attempt}"]
-        lines += [message_lines(message)] if isinstance(message, str) and message else []
-        lines += [f"from {_clock(start)}"]
-        if is_open:
-            lines += [f"still open after {duration_text(micros)}"]
-        elif kind not in TERMINAL_STATE_TYPES:
-            lines += [f"for {duration_text(micros)}"]
-        yield "<br>".join(lines)
-
-
-def _clock(moment: pd.Timestamp) -> str:
-    micros = moment.microsecond
-    part = f".{micros:06d}" if micros % _MILLI else f".{micros // _MILLI:03d}" if micros else ""
-    return f"{moment:%Y-%m-%d %H:%M:%S}{part} {moment:%Z}"
-
-
-def _traces(
-    stays: pd.DataFrame, labels: dict[tuple[str, str], str], row: float, theme: Theme
-) -> Iterator[go.Bar | go.Scatter]:
-    groups: dict[Any, pd.DataFrame] = dict([*stays.groupby("key", sort=False)])
-    for key, label in labels.items():
-        draw = _ends if key[0] in TERMINAL_STATE_TYPES else _bars
-        yield draw(groups[key], key, row, theme).update(name=label)
-    still_open = stays[stays["is_open"]]
-    if len(still_open):
-        yield _arrows(still_open, row, theme)
-
-
-def _bars(stays: pd.DataFrame, key: tuple[str, str], row: float, theme: Theme) -> go.Bar:
-    marker = fill(state_style(*key, theme=theme), theme)
-    marker["line"]["width"] = 1.5 if row > _FLAT else 0.5
-    marker["opacity"] = np.where(stays["is_open"], _OPEN_OPACITY, 1.0)
-    return go.Bar(
-        orientation="h",
-        y=[*stays["label"]],
-        base=[*stays["start"]],
-        x=stays["millis"].to_numpy(dtype=float),
-        marker=marker,
-        **_hover(stays),
-    )
-
-
-def _ends(stays: pd.DataFrame, key: tuple[str, str], row: float, theme: Theme) -> go.Scatter:
-    symbol = _SYMBOLS.get(key[1]) or _SYMBOLS[key[0]]
-    color = state_style(*key, theme=theme).color
-    return _points(stays, "start", {"symbol": symbol, "color": color, "size": _size(row), "line": _edge(row, theme)})
-
-
-def _arrows(stays: pd.DataFrame, row: float, theme: Theme) -> go.Scatter:
-    marker = {"symbol": "triangle-right-open", "color": palette(theme).text, "size": _size(row)}
-    return _points(stays, "end", marker).update(name=_OPEN)
-
-
-def _points(stays: pd.DataFrame, at: str, marker: dict[str, Any]) -> go.Scatter:
-    return go.Scatter(mode="markers", x=[*stays[at]], y=[*stays["label"]], marker=marker, **_hover(stays))
-
-
-def _edge(row: float, theme: Theme) -> dict[str, Any]:
-    """Give the outline that sets a marker off from the bar that it ends."""
-    return {"color": palette(theme).card, "width": 1 if row > _FLAT else 0}
-
-
-def _size(row: float) -> float:
-    return min(max(row * 0.75, 3), 11)
-
-
-def _hover(stays: pd.DataFrame) -> dict[str, Any]:
-    return {"customdata": [*stays["run_id"]], "hovertext": [*stays["hover"]], "hovertemplate": _HOVER}
+    Parameters
+    ----------
+    rows
+        All rows that have a stay in that time.
+    ends
+        The ends of the range.
+    top
+        Which of `rows` is at 0.
+    """
+    low, high = max(math.ceil(ends[0]) + top, 0), math.floor(ends[1]) + top
+    if high >= len(rows) - 1:
+        return (int(rows[min(low, len(rows) - 1)]) if low and len(rows) else 0), None
+    first, last = (int(rows[min(one, len(rows) - 1)]) for one in (low, max(high, low)))
+    return first if low else 0, last + 1

@@ -44,6 +44,17 @@ def safe(text: str) -> str:
     return html.escape(shown).replace("$", "&#36;")
 
 
+def run_name(name: object) -> str:
+    """Give what a run is called where it is shown.
+
+    Examples
+    --------
+    >>> run_name("load"), run_name(" "), run_name(None)
+    ('load', '(none)', '(none)')
+    """
+    return name if isinstance(name, str) and name.strip() else NONE
+
+
 def cut(text: str, length: int = _LABEL_LENGTH) -> str:
     """Shorten text in its middle: beginnings and ends of names tell them apart.
 
@@ -116,7 +127,7 @@ def duration_text(micros: int) -> str:
     return f"{whole:,} {unit} {rest} {part}" if rest else f"{whole:,} {unit}"
 
 
-def coverage(drawn: int, frame: pd.DataFrame, *, held: int, newest: bool = False) -> str:
+def coverage(drawn: int, frame: pd.DataFrame, *, held: int) -> str:
     """Say how many of how many runs are drawn.
 
     Parameters
@@ -127,8 +138,6 @@ def coverage(drawn: int, frame: pd.DataFrame, *, held: int, newest: bool = False
         What was handed in; its attrs say how many runs match.
     held
         Runs in the frame.
-    newest
-        Whether the runs that are drawn are the newest ones.
 
     Examples
     --------
@@ -143,7 +152,7 @@ def coverage(drawn: int, frame: pd.DataFrame, *, held: int, newest: bool = False
     matched = attrs.get("matched")
     if not isinstance(matched, int) or matched < held:
         matched = None
-    runs = f"{'newest ' if newest and drawn < held else ''}{'run' if drawn == 1 else 'runs'}"
+    runs = "run" if drawn == 1 else "runs"
     if matched and matched > drawn:
         return f"{drawn:,} {runs} drawn, of {matched:,} that match"
     if drawn < held:

@@ -31,6 +31,9 @@ class Chart(anywidget.AnyWidget):
     figure = traitlets.Unicode().tag(sync=True)
     """The figure, as plotly's JSON."""
 
+    about = traitlets.Unicode().tag(sync=True)
+    """What the figure is about: while that stays the same, a zoom stays too."""
+
     description = traitlets.Unicode().tag(sync=True)
     """What it shows, for those who cannot see it."""
 
@@ -45,6 +48,8 @@ class Chart(anywidget.AnyWidget):
         figure
             What to draw.
         of
-            What it is about: while that stays the same, a zoom stays too.
+            What it is about.
         """
-        self.figure = go.Figure(figure).update_layout(uirevision=str(of)).to_json()
+        with self.hold_sync():
+            self.about = str(of)
+            self.figure = figure.to_json()

@@ -10,11 +10,11 @@ import pandas as pd
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.charts.counts import plot_state_counts
-from prefect_nbviz.charts.timeline import plot_state_timeline
 from prefect_nbviz.widgets.chart import Chart
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.status import StatusLine
 from prefect_nbviz.widgets.table import RunTable
+from prefect_nbviz.widgets.timeline import TimelineChart
 
 MAX_HISTORIES = {"task_run_id": 1_000, "flow_run_id": 200}
 """As many runs are in the timeline, the first of the frame: each flow run's history costs a request, few task runs' do."""
@@ -50,18 +50,17 @@ class RunViews(ipw.Tab):
         self._page = page
         self._zone = zone
         self._runs: pd.DataFrame = frames.empty(schema.TASK_RUNS)
-        self._intervals: pd.DataFrame = frames.empty(schema.INTERVALS)
         self.table = RunTable(zone=zone)
         self.by = ipw.Dropdown(description="Count by", options=[*_BY.items()])
         self.by.add_class("nbviz-field")
         self.counts = Chart(page=page, description="How many runs are in which state")
         self.caption = StatusLine()
-        self.timeline = Chart(page=page, description="Which run was in which state when")
+        self.timeline = TimelineChart(page=page)
         tabs = [self.table, ipw.VBox([self.by, self.counts]), ipw.VBox([self.caption, self.timeline])]
         super().__init__(tabs, titles=["Table", "Counts", "Timeline"])
         self.add_class("nbviz-views")
         self.by.observe(lambda _: self._draw_counts(), "value")
-        page.observe(lambda _: self._draw(), "theme")
+        page.observe(lambda _: self._draw_counts(), "theme")
 
     def show_runs(self, runs: pd.DataFrame) -> None:
         """Show runs in the table and count them; the timeline is empty until it has intervals."""
@@ -73,11 +72,10 @@ class RunViews(ipw.Tab):
 
     def show_intervals(self, intervals: pd.DataFrame, runs: pd.DataFrame) -> None:
         """Show the stays of the first of some runs in their states."""
-        self._intervals = intervals
         drawn = len(with_histories(runs))
         text = f"The first {drawn:,} of {len(runs):,} runs: state histories cost requests."
         self.caption.show([("warn", text)] if drawn < len(runs) else [])
-        self._draw_timeline()
+        self.timeline.show_intervals(intervals, of=self._as_of(), tz=self._zone.key)
 
     def _offer_columns(self) -> None:
         """Offer the columns that the runs have to count by, and keep the chosen one if it is among them."""
@@ -87,18 +85,9 @@ class RunViews(ipw.Tab):
             self.by.options = options
             self.by.value = before if before in dict(options).values() else options[0][1]
 
-    def _draw(self) -> None:
-        self._draw_counts()
-        self._draw_timeline()
-
     def _draw_counts(self) -> None:
         figure = plot_state_counts(self._runs, by=self.by.value, theme=self._page.theme)
         self.counts.show(figure, of=(self.by.value, self._as_of()))
-
-    def _draw_timeline(self) -> None:
-        self.timeline.show(
-            plot_state_timeline(self._intervals, tz=self._zone.key, theme=self._page.theme), of=self._as_of()
-        )
 
     def _as_of(self) -> Any:
         return self._runs.attrs.get(frames.ATTRS, {}).get("as_of")

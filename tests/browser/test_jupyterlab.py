@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from notebook_page import PATIENCE, add_cells
+from playwright.sync_api import Locator, Page, expect
 
-from prefect_nbviz.demo.lab import NOTEBOOK, PrivateLab
+from prefect_nbviz.demo.lab import NOTEBOOK
 from prefect_nbviz.demo.samples import HOSTILE_NAME
-from prefect_nbviz.demo.server import PrivateServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
-
-PATIENCE = 120_000
-"""Milliseconds that a kernel's start and a load may take together."""
 
 COMPLETE = re.compile(r"^\d+ task runs · last 24 h · .* · complete$")
 
@@ -37,46 +31,10 @@ print("VERDICT", explorer.query.state_type, len(expected), is_same, timeline_ids
 
 
 @pytest.fixture(scope="module")
-def address(demo_server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("lab")
-    lab = PrivateLab(folder, demo_server.environment, port=None, browser=False)
-    _add_cell(folder / "notebooks" / NOTEBOOK, CHECK)
-    with lab:
-        yield lab.wait_until_it_answers()
-
-
-@pytest.fixture(scope="session")
-def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = Path(os.environ.get("NBVIZ_SCREENSHOTS") or tmp_path_factory.mktemp("shots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@pytest.fixture
-def notebook(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
-    """Open the notebook; at the end, nothing must have gone wrong or out in the page."""
-    faults: list[str] = []
-    hosts: set[str | None] = set()
-
-    def open_page(width: int = 1300) -> Page:
-        page = browser.new_page(viewport={"width": width, "height": 1100})
-        page.set_default_timeout(30_000)
-        page.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("pageerror", lambda error: faults.append(f"error: {error}"))
-        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
-        page.on("request", lambda request: hosts.add(_host(request.url)))
-        page.goto(f"{address}&reset")
-        page.locator(".jp-Notebook .jp-Cell").first.wait_for()
-        expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=PATIENCE)
-        return page
-
-    yield open_page
-    for context in browser.contexts:
-        for page in context.pages:
-            assert page.locator('img[src="x"]').count() == 0, "a name became HTML"
-        context.close()
-    assert not faults
-    assert hosts <= {"127.0.0.1", "localhost", None}, "the page asked someone else"
+def address(lab: tuple[Path, str]) -> str:
+    folder, address = lab
+    add_cells(folder / NOTEBOOK, CHECK)
+    return address
 
 
 def test_a_person_finds_the_failed_runs(notebook: Callable[..., Page], shots: Path) -> None:
@@ -154,25 +112,6 @@ def test_it_takes_the_theme_and_the_width_of_the_page(notebook: Callable[..., Pa
     _set_theme(page, "JupyterLab Light")
     _tab(explorer, "Counts")
     expect(title).to_have_css("fill", "rgb(31, 35, 40)")
-
-
-def _add_cell(notebook: Path, source: str) -> None:
-    content = json.loads(notebook.read_text(encoding="utf-8"))
-    cell = {
-        "cell_type": "code",
-        "id": "check",
-        "metadata": {},
-        "source": source,
-        "outputs": [],
-        "execution_count": None,
-    }
-    content["cells"].append(cell)
-    notebook.write_text(json.dumps(content), encoding="utf-8")
-
-
-def _host(url: str) -> str | None:
-    parts = urlsplit(url)
-    return None if parts.scheme in {"data", "blob"} else parts.hostname
 
 
 def _run_all(page: Page) -> Locator:

@@ -13,7 +13,7 @@ import pytest
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.charts.counts import plot_state_counts
-from prefect_nbviz.charts.timeline import MAX_RUNS_DRAWN, plot_state_timeline
+from prefect_nbviz.charts.timeline import plot_state_timeline
 from prefect_nbviz.errors import FrameError, QueryError
 from prefect_nbviz.states import STATE_NAMES, TERMINAL_STATE_TYPES, Theme, state_style
 
@@ -210,24 +210,6 @@ def test_the_subtitle_says_how_many_of_how_many(attrs: dict[str, Any], said: str
     runs = task_runs(["Failed", "Running"], flow_name=["x", "y"])
     runs.attrs[frames.ATTRS] = attrs
     assert {subtitle(plot_state_counts(runs, by=by)) for by in ("state_type", "state_name", "flow_name")} == {said}
-
-
-def test_the_newest_runs_are_drawn_when_there_are_too_many() -> None:
-    extra = 7
-    fig = plot_state_timeline(spans(*((f"run {n}", (("Running", 1),)) for n in range(MAX_RUNS_DRAWN + extra))))
-    assert len(fig.data[0].y) == MAX_RUNS_DRAWN
-    assert fig.layout.yaxis.categoryarray[0] == f"run {extra}"
-    assert subtitle(fig) == "1,000 newest runs drawn, of 1,007"
-    assert fig.layout.height < 2_000
-
-
-def test_a_count_of_matches_that_cannot_be_is_not_repeated() -> None:
-    runs = [(f"run {n}", (("Running", 1),)) for n in range(MAX_RUNS_DRAWN + 7)]
-    assert (
-        subtitle(plot_state_timeline(spans(*runs, matched=MAX_RUNS_DRAWN + 3))) == "1,000 newest runs drawn, of 1,007"
-    )
-    truncated = spans(*runs, matched=None, truncated=True)
-    assert subtitle(plot_state_timeline(truncated)) == "1,000 newest runs drawn, of 1,007 read, and more match"
 
 
 def test_names_are_readable_at_43_runs_and_height_follows_the_runs() -> None:
