@@ -7,10 +7,7 @@ the values of one criterion combine with *or*, except in `tags_all`, `tags_none`
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, Self, get_args
@@ -18,6 +15,7 @@ from typing import Any, ClassVar, Literal, Self, get_args
 from prefect_nbviz import forms
 from prefect_nbviz.errors import QueryError, did_you_mean
 from prefect_nbviz.forms import IdValues, TextValues, TimePoint
+from prefect_nbviz.parameters import parameters_or_none
 
 TimeField = Literal["start_time", "end_time", "expected_start_time"]
 RunKind = Literal["flow_run", "task_run"]
@@ -150,7 +148,7 @@ class RunCriteria:
         for field in dataclasses.fields(self):
             if form := _FORMS.get(field.name):
                 object.__setattr__(self, field.name, form(field.name, getattr(self, field.name)))
-        forms.one_of("time_field", self.time_field, get_args(TimeField))
+        object.__setattr__(self, "time_field", forms.one_of("time_field", self.time_field, get_args(TimeField)))
         object.__setattr__(self, "sort", forms.one_of("sort", self.sort, self.sorts))
         self.window(datetime.now(UTC))
 
@@ -258,22 +256,6 @@ def _parent(word: str, value: object) -> Any:
     return forms.flow_run_ids(word, value)
 
 
-class _Parameters(dict[str, Any]):
-    """Values of parameters that do not change, so that a query can be kept in a set."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(repr(sorted(self)))
-
-
-def _parameters(word: str, value: object) -> _Parameters | None:
-    if value is None:
-        return None
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        with contextlib.suppress(TypeError, ValueError):
-            return _Parameters(json.loads(json.dumps(value, allow_nan=False)))
-    raise QueryError(f"{word} takes values that JSON can hold, by name, such as {{'region': 'eu'}}; not {value!r}.")
-
-
 _FORMS: dict[str, Any] = {
     **dict.fromkeys(
         (
@@ -292,6 +274,6 @@ _FORMS: dict[str, Any] = {
     "flow_runs": _parents,
     "ancestor": forms.flow_run_ids,
     "parent": _parent,
-    "parameters": _parameters,
+    "parameters": parameters_or_none,
 }
 """The form of each criterion."""

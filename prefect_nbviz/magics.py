@@ -12,9 +12,9 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 
-from prefect_nbviz import forms
 from prefect_nbviz.criteria import SUBFLOW, TOP_LEVEL
 from prefect_nbviz.errors import PrefectNbvizError, QueryError, did_you_mean
+from prefect_nbviz.parameters import parameter_values
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
 from prefect_nbviz.reading import read_flow_runs, read_task_runs
 from prefect_nbviz.states import STATE_TYPES
@@ -57,7 +57,7 @@ class PrefectMagics(Magics):
         `-not`); repeat an option or list values after it, and quote a value that holds a space.
         `$name` and `{expression}` stand for values from Python.
 
-            --state FAILED TimedOut    state types or names
+            --state FAILED CRASHED     state types, or state names, but not both at once
             --state-type FAILED        state types only
             --state-type-not FAILED    none of these state types
             --state-name TimedOut      state names only, exact
@@ -141,7 +141,7 @@ def parse(line: str, *, names: Mapping[str, Any]) -> FlowRunQuery | TaskRunQuery
     ----------
     line
         The text: perhaps `task` or `flow`, then options, which are the fields of the query with
-        dashes; and `--state`, which takes state types and state names.
+        dashes; and `--state`, which takes state types or state names.
     names
         Variables that `--flow-runs`, `--parent`, `--ancestor` and `--parameters` may name.
 
@@ -152,18 +152,19 @@ def parse(line: str, *, names: Mapping[str, Any]) -> FlowRunQuery | TaskRunQuery
 
     Examples
     --------
-    >>> parse("flow --state failed TimedOut --tags-any prod --limit none", names={})
-    FlowRunQuery(tags_any=['prod'], state_type=['FAILED'], state_name=['TimedOut'], limit=None)
+    >>> parse("flow --state failed crashed --tags-any prod --limit none", names={})
+    FlowRunQuery(tags_any=['prod'], state_type=['FAILED', 'CRASHED'], limit=None)
     """
     kind, options = _split(line)
     criteria: dict[str, list[str]] = {}
+    states: list[str] = []
     for option, values in options:
         if option == "--state":
-            for value in values:
-                word = "state_type" if value.upper() in STATE_TYPES else "state_name"
-                criteria.setdefault(word, []).append(value)
+            states += values
         else:
             criteria.setdefault(_word(kind, option), []).extend(values)
+    if states:
+        criteria.setdefault(_state_word(states), []).extend(states)
     return _KINDS[kind](**{word: _value(word, values, names) for word, values in criteria.items()})
 
 
@@ -191,6 +192,20 @@ def _split(line: str) -> tuple[str, list[tuple[str, list[str]]]]:
     return kind, options
 
 
+def _state_word(values: list[str]) -> str:
+    """Give the criterion that `--state` stands for: the values of one option combine with *or*, two options do not."""
+    types = [value for value in values if value.upper() in STATE_TYPES]
+    names = [value for value in values if value.upper() not in STATE_TYPES]
+    if types and names:
+        by_name = shlex.join(value.title() if value in types else value for value in values)
+        raise QueryError(
+            f"--state takes state types or state names, not both ({types[0]} is a type, {names[0]} a name): write "
+            f"--state-name {by_name} for either name, or --state-type {shlex.join(types)} --state-name "
+            f"{shlex.join(names)} for runs of both."
+        )
+    return "state_type" if types else "state_name"
+
+
 def _word(kind: str, option: str) -> str:
     words = [field.name for field in dataclasses.fields(_KINDS[kind])]
     word = option.removeprefix("--").replace("-", "_")
@@ -206,7 +221,7 @@ def _value(word: str, values: list[str], names: Mapping[str, Any]) -> Any:
     if word in _NAMED and len(values) == 1 and values[0] in names:
         return names[values[0]]
     if word == "parameters":
-        return forms.parameter_values("--parameters", values)
+        return parameter_values("--parameters", values)
     if word == "parent" and len(values) == 1:
         return values[0]
     return _single(word, values) if word in _SINGLE else values

@@ -13,6 +13,7 @@ from prefect_nbviz.abilities import Abilities
 from prefect_nbviz.criteria import FlowRunCriteria, RunCriteria, Window
 from prefect_nbviz.filters import finds_too_much
 from prefect_nbviz.order import Row, moment
+from prefect_nbviz.parameters import is_same
 
 
 @dataclass(frozen=True)
@@ -132,12 +133,21 @@ def _flow_run_steps(query: FlowRunCriteria, abilities: Abilities) -> Iterable[St
 
 
 def _parameter_step(name: str, value: Any) -> Step:
+    found = f"run.parameters[{name!r}]"
+    is_equal = f"is_same({found}, {value!r})" if _is_ambiguous(value) else f"{found} == {value!r}"
     return Step(
         f"parameters: {name}",
-        lambda row: name in row["parameters"] and row["parameters"][name] == value,
-        f"{name!r} in run.parameters and run.parameters[{name!r}] == {value!r}",
+        lambda row: name in row["parameters"] and is_same(row["parameters"][name], value),
+        f"{name!r} in run.parameters and {is_equal}",
         _jq_parameter(name, value),
     )
+
+
+def _is_ambiguous(value: Any) -> bool:
+    """Say whether Python would take a value for another: True is 1 there, and is not in JSON."""
+    if isinstance(value, dict | list):
+        return any(map(_is_ambiguous, value.values() if isinstance(value, dict) else value))
+    return value in (0, 1)
 
 
 def jq_among(values: Iterable[str]) -> str:

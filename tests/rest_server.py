@@ -57,6 +57,10 @@ def serving(rest: Rest) -> Iterator[str]:
             thread.join()
 
 
+def flow_run(number: int) -> dict[str, Any]:
+    return task_run(number) | {"flow_id": "00000000-0000-4000-8000-000000000000"}
+
+
 def task_run(number: int) -> dict[str, Any]:
     time = f"2026-01-01T00:00:{number // 5:02}{'.5' * (number % 2)}Z"
     return {

@@ -7,9 +7,9 @@ from typing import Any
 
 import ipywidgets as ipw
 
-from prefect_nbviz import forms
 from prefect_nbviz.criteria import DEFAULT_LIMIT, SUBFLOW, TOP_LEVEL
 from prefect_nbviz.errors import QueryError
+from prefect_nbviz.parameters import parameter_texts, parameter_values
 from prefect_nbviz.states import STATE_NAMES, STATE_TYPES
 from prefect_nbviz.widgets.chips import StateField, TagField
 
@@ -135,10 +135,10 @@ class ParametersField(Field):
         QueryError
             A text is no name with a value.
         """
-        return forms.parameter_values("parameters", self.widget.value) if self.widget.value else None
+        return parameter_values("parameters", self.widget.value) if self.widget.value else None
 
     def _put(self, value: Any) -> None:
-        self.widget.value = forms.parameter_texts(value or {})
+        self.widget.value = parameter_texts(value or {})
 
     def take(self, value: Any) -> bool:
         """Make the control say the values, and tell whether it can; if not, it says nothing."""

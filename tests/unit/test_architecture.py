@@ -27,6 +27,7 @@ FLOORS = {
     "json_code": 2,
     "layout": 2,
     "order": 2,
+    "parameters": 1,
     "plan": 2,
     "python_code": 2,
     "query": 2,

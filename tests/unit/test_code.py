@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from rest_server import Rest, serving, task_run
+from rest_server import Rest, flow_run, serving, task_run
 
 from prefect_nbviz import FlowRunQuery, TaskRunQuery
 from prefect_nbviz.client_filters import as_client_can, times
@@ -170,6 +170,27 @@ def test_relative_times_stay_relative() -> None:
     assert "before_=now + timedelta(weeks=2)" in code
     assert "before_=datetime.fromisoformat('2026-01-01T00:00:00+01:00')" in code
     assert "now = " not in TaskRunQuery(until=NOW).to_python()
+
+
+VALUES: list[Any] = [0, 1, True, False, 1.0, 0.0, None, "1", [1], [True], {"a": [0]}, {"a": [False]}, {}, []]
+
+
+@needs_jq
+@pytest.mark.parametrize("wanted", VALUES, ids=repr)
+def test_parameters_are_compared_as_json_compares(wanted: Any) -> None:
+    rows = [flow_run(number) | {"parameters": {"p": value}} for number, value in enumerate(VALUES)]
+    query = FlowRunQuery(parameters={"p": wanted}, limit=None, sort="ID_DESC")
+    (step,) = query.plan().steps
+    expected = sorted((row["id"] for row in rows if step.keeps(row)), reverse=True)
+    numbers = {0: 2, 1: 2}.get(wanted, 1) if isinstance(wanted, int | float) and not isinstance(wanted, bool) else 1
+    assert len(expected) == numbers
+    with serving(Rest(rows)) as url:
+        assert run_python(query.to_python(), url) == expected
+        assert [row["id"] for row in json.loads(run_shell(query.to_curl(), url).stdout)] == expected
+
+
+def test_code_compares_plainly_where_that_is_the_same() -> None:
+    assert "is_same" not in FlowRunQuery(parameters={"region": "eu", "rows": 12, "none": None}).to_python()
 
 
 def set_fields(body: Any) -> Any:
