@@ -134,8 +134,13 @@ class RunCriteria:
     limit: int | None = DEFAULT_LIMIT
     """How many runs at most, the first in the order of `sort`; None for all."""
 
-    def __new__(cls, /, **criteria: object) -> Self:
-        """Refuse a criterion that does not exist, with the nearest that does."""
+    def __new__(cls, /, *unnamed: object, **criteria: object) -> Self:
+        """Refuse what has no name, and a criterion that does not exist, with the nearest that does."""
+        if unnamed:
+            came = type(unnamed[0]).__name__
+            raise QueryError(
+                f"{cls.__name__} takes criteria by name, as in {cls.__name__}(name='x'), not {came} alone."
+            )
         known = [f.name for f in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else []
         for word in criteria:
             if word not in known:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
+from prefect_nbviz import forms
 from prefect_nbviz.abilities import Abilities
 from prefect_nbviz.criteria import DEFAULT_LIMIT, FlowRunCriteria, RunCriteria, RunKind, TaskRunCriteria
 from prefect_nbviz.curl_code import curl_code
@@ -16,6 +17,15 @@ from prefect_nbviz.plan import Plan, make_plan
 from prefect_nbviz.python_code import python_code
 
 __all__ = ["DEFAULT_LIMIT", "QUERY_TYPES", "FlowRunQuery", "RunKind", "RunQuery", "TaskRunQuery", "as_query"]
+
+
+def _present(now: object) -> datetime:
+    """Give the moment that relative times count from."""
+    if now is None:
+        return datetime.now(UTC)
+    if isinstance(now, datetime):
+        return forms.aware("now", now)
+    raise QueryError(f"now is a datetime with a time zone, not {type(now).__name__}.")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -41,7 +51,9 @@ class RunQuery(RunCriteria):
           tags_none
         Requests: 2 to count, 1 for 199 rows of each filter (all its rows), and a few for names behind ids.
         """
-        return make_plan(self, now=now or datetime.now(UTC), abilities=Abilities.of(server_version))
+        if not isinstance(server_version, str | None):
+            raise QueryError(f"server_version is text, such as '3.4.25', not {type(server_version).__name__}.")
+        return make_plan(self, now=_present(now), abilities=Abilities.of(server_version))
 
     def to_python(self) -> str:
         """Give Python that does the same with nothing but Prefect's own client, for the newest server and client.
@@ -95,7 +107,7 @@ class RunQuery(RunCriteria):
           -H 'Content-Type: application/json' \
           -d '{"task_runs": {"state": {"type": {"any_": ["FAILED"]}}}, "sort": "ID_DESC", "limit": 10}'
         """
-        return curl_code(self, now=now or datetime.now(UTC))
+        return curl_code(self, now=_present(now))
 
     def to_json(self) -> str:
         """Give the query as JSON text that `from_json` reads: its kind, and the criteria that are set.

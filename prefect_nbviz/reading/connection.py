@@ -11,7 +11,14 @@ from urllib.parse import urlsplit, urlunsplit
 import orjson
 
 from prefect_nbviz.abilities import Abilities
-from prefect_nbviz.errors import AuthenticationError, NotConnectedError, RefusedError, ServerError, UnreachableError
+from prefect_nbviz.errors import (
+    AuthenticationError,
+    NotConnectedError,
+    QueryError,
+    RefusedError,
+    ServerError,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:  # Prefect and httpx take seconds to import: only when the first query runs
     import httpx
@@ -45,6 +52,13 @@ class Connection:
     transport: httpx.AsyncBaseTransport | None = field(default=None, repr=False, compare=False)
     """What carries the requests instead of the network."""
 
+    def __post_init__(self) -> None:
+        """Refuse what is no address; what it is may be secret, and is not told."""
+        for word, value in (("an address", self.api_url), ("a key", self.api_key)):
+            if not isinstance(value, str | None):
+                raise QueryError(f"Connection takes {word} as text, as in {_EXAMPLE}, not {type(value).__name__}.")
+        object.__setattr__(self, "api_url", self.api_url and self.api_url.strip())
+
     def __repr__(self) -> str:
         """Show the address without secrets."""
         return f"Connection(api_url={public_address(self.api_url)!r})" if self.api_url else "Connection()"
@@ -66,17 +80,32 @@ class Connection:
         from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - likewise
 
         settings = {"transport": self.transport} if self.transport is not None else None
-        if self.api_url is not None:
-            with _addresses_read(self.api_url):
-                return PrefectClient(self.api_url, api_key=self.api_key, httpx_settings=settings)
-        api_url = PREFECT_API_URL.value()
+        api_url = PREFECT_API_URL.value() if self.api_url is None else self.api_url
         if not api_url:
             raise NotConnectedError(
                 "No Prefect API URL is set: run `prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api` "
                 "for a server of your own, or `prefect cloud login` for Prefect Cloud, and restart the kernel."
             )
         with _addresses_read(api_url):
+            if self.api_url is not None:
+                return PrefectClient(api_url, api_key=self.api_key, httpx_settings=settings)
             return get_client(httpx_settings=settings)
+
+
+_EXAMPLE = 'Connection("http://127.0.0.1:4200/api")'
+
+
+def as_connection(connection: Connection | None) -> Connection:
+    """Give the connection that a person meant: that of the active profile for None.
+
+    Raises
+    ------
+    QueryError
+        It is something else, such as an address.
+    """
+    if isinstance(connection, Connection | None):
+        return connection or Connection()
+    raise QueryError(f"connection takes a Connection, as in connection={_EXAMPLE}, not {type(connection).__name__}.")
 
 
 @dataclass(frozen=True)
@@ -147,8 +176,8 @@ class Server:
             ) from error
 
     def _cause(self, error: Exception) -> Exception | None:
-        """Keep the cause of a failure, unless its text holds the address with a password in it."""
-        return None if urlsplit(str(self._client.api_url)).username else error
+        """Keep the cause of a failure, unless its text holds more of the address than may be shown."""
+        return error if str(self._client.api_url).rstrip("/") == self.address else None
 
     def _refusal(self, response: httpx.Response) -> ServerError:
         status = response.status_code

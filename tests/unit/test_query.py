@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from prefect.client.schemas.objects import StateType
 
-from prefect_nbviz import FlowRunQuery, TaskRunQuery, read_flow_runs, read_task_runs
+from prefect_nbviz import FlowRunQuery, TaskRunQuery, explore, read_flow_runs, read_task_runs
 from prefect_nbviz.errors import QueryError
 from prefect_nbviz.query import as_query
 
@@ -197,6 +197,28 @@ def test_parents_are_a_query_a_frame_or_ids() -> None:
 def test_a_query_of_the_other_kind() -> None:
     with pytest.raises(QueryError, match="reads with a TaskRunQuery, not FlowRunQuery"):
         read_task_runs(FlowRunQuery())
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (lambda: FlowRunQuery("x"), r"FlowRunQuery takes criteria by name, as in FlowRunQuery\(name='x'\), not str"),
+        (lambda: TaskRunQuery({"name": "x"}), r"TaskRunQuery takes criteria by name, .*, not dict alone"),
+        (lambda: explore("daily"), r"This reads with a TaskRunQuery, not str; criteria are keywords"),
+        (lambda: FlowRunQuery.from_json(None), r"from_json takes JSON text, not NoneType"),
+        (
+            lambda: FlowRunQuery.from_json({"name": "x"}),
+            r"not dict; criteria in a dict are FlowRunQuery\(\*\*criteria\)",
+        ),
+        (lambda: FlowRunQuery().plan(now=datetime(2026, 1, 1)), r"now \(2026-01-01T00:00:00\) has no time zone"),
+        (lambda: FlowRunQuery().to_curl(now="today"), r"now is a datetime with a time zone, not str"),
+        (lambda: FlowRunQuery().plan(server_version=3.4), r"server_version is text, such as '3.4.25', not float"),
+    ],
+)
+def test_what_is_no_query_gets_a_sentence(asked, says) -> None:
+    with pytest.raises(QueryError, match=says) as caught:
+        asked()
+    assert "\n" not in str(caught.value)
 
 
 def test_keywords_win_over_the_query() -> None:
