@@ -87,8 +87,9 @@ class RunQuery(RunCriteria):
     def to_curl(self, *, now: datetime | None = None) -> str:
         r"""Give a shell script of curl and jq that prints the same runs in the same order, as one JSON array.
 
-        It takes the server from `PREFECT_API_URL` and the key, if there is one, from `PREFECT_API_KEY`; neither
-        is in it. One page by id takes one curl and no jq; else all that matches is read, whatever the limit.
+        It takes the server from `PREFECT_API_URL`, and who asks from `PREFECT_API_KEY` (Prefect Cloud) or
+        `PREFECT_API_AUTH_STRING` (`user:password` of a server of your own), of which the key goes first; none of
+        them is in it. One page by id takes one curl and no jq; else all that matches is read, whatever the limit.
 
         Parameters
         ----------
@@ -103,6 +104,7 @@ class RunQuery(RunCriteria):
         --------
         >>> print(TaskRunQuery(state_type="FAILED", sort="ID_DESC", limit=10).to_curl())
         curl -fsS "$PREFECT_API_URL/task_runs/filter" \
+          ${PREFECT_API_AUTH_STRING:+-u "$PREFECT_API_AUTH_STRING"} \
           ${PREFECT_API_KEY:+-H "Authorization: Bearer $PREFECT_API_KEY"} \
           -H 'Content-Type: application/json' \
           -d '{"task_runs": {"state": {"type": {"any_": ["FAILED"]}}}, "sort": "ID_DESC", "limit": 10}'

@@ -50,8 +50,8 @@ def run_python(code: str, url: str) -> list[str]:
     return [str(run.id) for run in namespace["runs"]]
 
 
-def run_shell(code: str, url: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "PREFECT_API_URL": url, "no_proxy": "127.0.0.1"}
+def run_shell(code: str, url: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "PREFECT_API_URL": url, "no_proxy": "127.0.0.1", **more}
     return subprocess.run(["bash", "-c", code], capture_output=True, text=True, env=environment, check=False)
 
 
@@ -100,6 +100,7 @@ def test_order_steps_and_limit_are_a_line_each() -> None:
 def test_one_page_is_one_curl() -> None:
     assert FlowRunQuery(ids=ID, name_not="it's", limit=None, sort="NAME_ASC").to_curl() == (
         'curl -fsS "$PREFECT_API_URL/flow_runs/filter" \\\n'
+        '  ${PREFECT_API_AUTH_STRING:+-u "$PREFECT_API_AUTH_STRING"} \\\n'
         '  ${PREFECT_API_KEY:+-H "Authorization: Bearer $PREFECT_API_KEY"} \\\n'
         "  -H 'Content-Type: application/json' \\\n"
         f"""  -d '{{"flow_runs": {{"id": {{"any_": ["{ID}"]}}}}, "sort": "ID_DESC", "limit": 200}}' |\n"""
@@ -161,6 +162,25 @@ def test_no_key_and_no_address(monkeypatch) -> None:
         for text in (query.to_python(), query.to_curl(), query.to_json()):
             assert "pnu_secret" not in text
             assert "someone" not in text
+
+
+@needs_jq
+@pytest.mark.parametrize(
+    ("variables", "header"),
+    [
+        ({}, None),
+        ({"PREFECT_API_AUTH_STRING": "me:it's \"a $secret"}, "Basic bWU6aXQncyAiYSAkc2VjcmV0"),
+        ({"PREFECT_API_KEY": "pnu_secret"}, "Bearer pnu_secret"),
+        ({"PREFECT_API_KEY": "pnu_secret", "PREFECT_API_AUTH_STRING": "me:you"}, "Bearer pnu_secret"),
+    ],
+)
+def test_who_asks_comes_from_the_environment(variables: dict[str, str], header: str | None) -> None:
+    for query in (FlowRunQuery(limit=1, sort="ID_DESC"), TaskRunQuery(limit=None)):
+        rest = Rest([task_run(1)])
+        with serving(rest) as url:
+            done = run_shell(query.to_curl(), url, **variables)
+        assert len(json.loads(done.stdout)) == 1, done.stderr
+        assert {*rest.authorizations} == {header}
 
 
 def test_relative_times_stay_relative() -> None:
