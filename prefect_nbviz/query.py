@@ -13,7 +13,8 @@ from prefect_nbviz.criteria import DEFAULT_LIMIT, FlowRunCriteria, RunCriteria, 
 from prefect_nbviz.curl_code import curl_code
 from prefect_nbviz.errors import QueryError
 from prefect_nbviz.json_code import criteria_of, json_code, without_kind
-from prefect_nbviz.plan import Plan, make_plan
+from prefect_nbviz.plan import Plan
+from prefect_nbviz.prelude import make_whole_plan
 from prefect_nbviz.python_code import python_code
 
 __all__ = ["DEFAULT_LIMIT", "QUERY_TYPES", "FlowRunQuery", "RunKind", "RunQuery", "TaskRunQuery", "as_query"]
@@ -53,7 +54,7 @@ class RunQuery(RunCriteria):
         """
         if not isinstance(server_version, str | None):
             raise QueryError(f"server_version is text, such as '3.4.25', not {type(server_version).__name__}.")
-        return make_plan(self, now=_present(now), abilities=Abilities.of(server_version))
+        return make_whole_plan(self, now=_present(now), abilities=Abilities.of(server_version))
 
     def to_python(self) -> str:
         """Give Python that does the same with nothing but Prefect's own client, for the newest server and client.

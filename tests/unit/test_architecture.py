@@ -29,6 +29,7 @@ FLOORS = {
     "order": 2,
     "parameters": 1,
     "plan": 2,
+    "prelude": 2,
     "python_code": 2,
     "query": 2,
     "recipe": 2,

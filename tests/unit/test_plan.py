@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from prefect_nbviz.filters import IDS_PER_BODY
 from prefect_nbviz.plan import make_plan
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
+ID = "01a20b04-e9ce-7607-9e7c-0fb4c7e2a82c"
 SERVER_FILTERS = {
     "flows": FlowFilter,
     "flow_runs": FlowRunFilter,
@@ -94,3 +96,62 @@ def test_what_is_done_here_is_said() -> None:
         "tags_none",
     ]
     assert make_plan(FlowRunQuery(tags_any=["a", "b"], name_like="plain"), now=NOW).done_here() == []
+
+
+READ_FIRST = ["ids from the first read"]
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "here"),
+    [
+        (
+            FlowRunQuery(ancestor=ID, ids=ID),
+            [{"flow_runs": {"parent_flow_run_id": {"any_": [ID]}}}],
+            "ancestor: the tree",
+        ),
+        (TaskRunQuery(work_pool="k8s"), [{"work_pools": {"name": {"any_": ["k8s"]}}}], "work_pool: the flow runs are"),
+        (
+            TaskRunQuery(flow_runs=FlowRunQuery(name="a", tags_none="b")),
+            [{"flow_runs": {"name": {"any_": ["a"]}}}],
+            "fl",
+        ),
+    ],
+)
+def test_what_is_read_first_is_said_and_its_ids_stand_in_the_filters(query: Any, first: Any, here: str) -> None:
+    plan = query.plan()
+    assert [part.body for part in plan.first.plan.parts] == first
+    assert [part.body for part in plan.parts] == [{"flow_runs": {"id": {"any_": READ_FIRST}}}]
+    lines = str(plan).splitlines()
+    assert lines[0].startswith("Read first, ")
+    assert f"    POST /flow_runs/filter {json.dumps(first[0])}" in lines
+    assert f'  POST /{plan.table}/filter {{"flow_runs": {{"id": {{"any_": ["ids from the first read"]}}}}}}' in lines
+    assert f"  {here}" in str(plan)
+    assert "; before them " in lines[-1]
+
+
+def test_reads_before_reads_are_said() -> None:
+    query = TaskRunQuery(work_pool="k8s", flow_runs=FlowRunQuery(ancestor=ID, limit=2))
+    firsts = []
+    plan: Any = query.plan()
+    while plan.first:
+        firsts.append(plan := plan.first.plan)
+    assert [plan.parts[0].body for plan in firsts] == [
+        {"work_pools": {"name": {"any_": ["k8s"]}}, "flow_runs": {"id": {"any_": READ_FIRST}}},
+        {"flow_runs": {"id": {"any_": READ_FIRST}}},
+        {"flow_runs": {"parent_flow_run_id": {"any_": [ID]}}},
+    ]
+
+
+def test_parents_that_may_be_too_many_are_said_to_be_counted() -> None:
+    told = str(TaskRunQuery(flow_runs=FlowRunQuery(name="a", limit=2)).plan())
+    assert "Read first, if more match than their limit of 2; " in told
+    assert '\n  POST /task_runs/filter {"flow_runs": {"name": {"any_": ["a"]}}}\n' in told
+    assert "Nothing is done here.\nRequests" not in told
+    assert "Read first" not in str(TaskRunQuery(flow_runs=FlowRunQuery(name="a", limit=None)).plan())
+    assert "Read first" not in str(TaskRunQuery(flow_runs=FlowRunQuery(ids=[])).plan())
+
+
+def test_ids_that_are_not_known_are_never_sent() -> None:
+    for query in (FlowRunQuery(ancestor=ID), TaskRunQuery(work_pool="k8s"), TaskRunQuery(flow_runs=FlowRunQuery())):
+        assert all(READ_FIRST[0] not in str(part) for part in make_plan(query, now=NOW).parts)
+        assert READ_FIRST[0] not in query.to_python() + query.to_curl()
