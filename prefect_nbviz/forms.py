@@ -177,14 +177,28 @@ def _relative_moment(point: timedelta | str | None, now: datetime) -> datetime |
 
 def flow_run_ids(word: str, value: Any) -> tuple[str, ...] | None:
     """Take the flow runs of a frame, or ids."""
+    return _ids_of_frame(word, value, "flow_run_id")
+
+
+def task_run_ids(word: str, value: Any) -> tuple[str, ...] | None:
+    """Take the task runs of a frame, or ids."""
+    return _ids_of_frame(word, value, "task_run_id")
+
+
+def _ids_of_frame(word: str, value: Any, column: str) -> tuple[str, ...] | None:
     columns = getattr(value, "columns", None)
     if columns is None:
         return id_values(word, value)
-    if "flow_run_id" not in columns:
-        raise QueryError(
-            f"{word} takes a frame with a column 'flow_run_id'; this one has {', '.join(map(str, columns))}."
-        )
-    return id_values(word, value["flow_run_id"].dropna().unique())
+    if column not in columns:
+        raise QueryError(f"{word} takes a frame with a column {column!r}; this one has {', '.join(map(str, columns))}.")
+    return id_values(word, value[column].dropna().unique())
+
+
+def creator_values(word: str, value: object) -> tuple[str, ...] | None:
+    """Take types of creators, and ids, as text or UUID."""
+    values = None if value is None else [str(one) if isinstance(one, UUID) else one for one in _many(value)]
+    texts = text_values(word, values)
+    return texts if texts is None else tuple(str(UUID(one)) if is_id(one) else one for one in texts)
 
 
 def yes_or_no(word: str, value: object) -> bool:

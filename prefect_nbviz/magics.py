@@ -20,10 +20,13 @@ from prefect_nbviz.reading import read_flow_runs, read_task_runs
 from prefect_nbviz.states import STATE_TYPES
 
 _KINDS: Mapping[str, type[FlowRunQuery | TaskRunQuery]] = {"task": TaskRunQuery, "flow": FlowRunQuery}
-_FLAGS = ("untagged", "start_time_fallback", "auto_scheduled")
+_FLAGS = (
+    *("untagged", "start_time_fallback", "auto_scheduled"),
+    *("has_deployment", "has_work_queue", "has_flow_run", "has_subflow_run"),
+)
 _NUMBERS = ("limit", "run_count_min")
 _SINGLE = ("name_like", "since", "until", "time_field", "sort", *_FLAGS, *_NUMBERS)
-_NAMED = ("flow_runs", "parent", "ancestor", "parameters")
+_NAMED = ("ids", "ids_not", "flow_runs", "parent", "parent_task_run", "ancestor", "parameters")
 _YES_NO = {"yes": True, "true": True, "no": False, "false": False}
 _EXAMPLES = {
     **dict.fromkeys(("--since", "--until"), "1d"),
@@ -76,6 +79,7 @@ class PrefectMagics(Magics):
             --work-pool kubernetes     names of work pools
             --work-queue default       names of work queues
             --ids ID ID                ids of the runs
+            --ids-not ID ID            none of these ids
             --since 1d  --until 1h     back from now (m, h, d, w), or ISO time with an offset
             --time-field end_time      what since and until are about
             --start-time-fallback no   leave out runs that never started, instead of taking the time they were
@@ -86,19 +90,26 @@ class PrefectMagics(Magics):
         Of task runs only:
 
             --flow-runs ID ID          ids of their flow runs
+            --has-flow-run no          yes: of a flow run; no: ran on their own
+            --has-subflow-run yes      yes: stand for a subflow run; no: do not
 
         Of flow runs only:
 
             --parent top_level         top_level, subflow, or ids of flow runs whose children to give
+            --parent-task-run ID ID    ids of task runs: the subflow runs that they stand for
             --ancestor ID ID           ids of flow runs: all subflow runs below them
-            --created-by SCHEDULE      who created it: SCHEDULE, DEPLOYMENT, AUTOMATION, USER, …
+            --created-by SCHEDULE      who created it: SCHEDULE, DEPLOYMENT, AUTOMATION, USER, …, or ids
+            --has-deployment no        yes: of a deployment; no: of none
+            --has-work-queue no        yes: of a work queue; no: of none
+            --idempotency-key KEY      keys that they were created with
             --flow-version 1.2         versions of the flow
             --auto-scheduled yes       yes: made by a schedule; no: by anything else
             --parameters region=eu rows=12
                                        values of parameters, read as JSON where they are JSON; else text
 
-        `--flow-runs`, `--parent` and `--ancestor` also take the name of a variable that holds a frame or ids
-        (`--flow-runs` a FlowRunQuery, too), and `--parameters` that of a dict.
+        `--flow-runs`, `--parent`, `--parent-task-run` and `--ancestor` also take the name of a variable that holds a
+        frame or ids (`--flow-runs` a FlowRunQuery, too), `--ids` and `--ids-not` that of ids, and `--parameters` that
+        of a dict.
 
         Examples
         --------
@@ -143,7 +154,7 @@ def parse(line: str, *, names: Mapping[str, Any]) -> FlowRunQuery | TaskRunQuery
         The text: perhaps `task` or `flow`, then options, which are the fields of the query with
         dashes; and `--state`, which takes state types or state names.
     names
-        Variables that `--flow-runs`, `--parent`, `--ancestor` and `--parameters` may name.
+        Variables that options with ids, and `--parameters`, may name.
 
     Raises
     ------

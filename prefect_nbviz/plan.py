@@ -248,5 +248,6 @@ def _parent_filters(
         return [{}]
     if parents is None and isinstance(query.flow_runs, FlowRunCriteria):
         plan = make_plan(query.flow_runs.replace(sort="ID_DESC"), now=now, abilities=abilities)
-        return [part.body for part in plan.parts]
+        some: Body = {"task_runs": {"flow_run_id": {"is_null_": False}}}  # else those of no flow run would be given
+        return [] if query.has_flow_run is False else [part.body or some for part in plan.parts]
     return id_filters("flow_runs", query.flow_runs if parents is None else parents)

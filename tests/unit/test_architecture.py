@@ -34,6 +34,7 @@ FLOORS = {
     "query": 2,
     "recipe": 2,
     "steps": 2,
+    "window": 1,
     "reading": 3,
     "charts": 3,
     "analysis": 3,

@@ -111,10 +111,13 @@ def test_one_page_is_one_curl() -> None:
 def everything(kind: str, text: list[str]) -> dict[str, Any]:
     words = ["name", "name_not", "flow", "deployment", "work_pool", "work_queue", "tags_all", "tags_any", "tags_none"]
     words += ["tag_keys", "state_name", "state_name_not"]
-    more: dict[str, Any] = {"name_like": text[0], "run_count_min": 2, "untagged": False}
+    more: dict[str, Any] = {"name_like": text[0], "run_count_min": 2, "untagged": False, "ids_not": ID}
     if kind == "flow_run":
-        words += ["created_by", "flow_version"]
+        words += ["created_by", "flow_version", "idempotency_key"]
         more |= {"auto_scheduled": True, "parameters": {text[0]: [*text, {text[-1]: None}]}, "parent": ID}
+        more |= {"has_deployment": True, "has_work_queue": False, "parent_task_run": ID}
+    else:
+        more |= {"has_flow_run": True, "has_subflow_run": False}
     return dict.fromkeys(words, text) | more
 
 
@@ -214,11 +217,17 @@ def test_code_compares_plainly_where_that_is_the_same() -> None:
 
 
 def set_fields(body: Any) -> Any:
-    """Drop what the client adds to a body: unset fields, its operator, `is_null_` of flow run ids."""
+    """Drop what the client adds to a body: unset fields, its plain operator."""
     if not isinstance(body, dict):
         return body
-    kept = {word: set_fields(value) for word, value in body.items() if value is not None and word != "operator"}
+    kept = {word: set_fields(value) for word, value in body.items() if value is not None and value != "and_"}
     return {word: value for word, value in kept.items() if value != {}}
+
+
+OF_KIND: dict[str, dict[str, Any]] = {
+    "flow_run": {"created_by": ["USER", ID]},
+    "task_run": {"has_flow_run": False, "has_subflow_run": True},
+}
 
 
 def queries_of_every_filter() -> list[RunQuery]:
@@ -226,8 +235,8 @@ def queries_of_every_filter() -> list[RunQuery]:
     return [
         QUERY_TYPES[kind](**(everything(kind, ["a", "b/c"]) | shared | {"work_pool": None, "time_field": field} | more))
         for kind in ("flow_run", "task_run")
-        for field in ("start_time", "end_time", "expected_start_time")
-        for more in ({"start_time_fallback": False}, {"state_type_not": "FAILED"})
+        for field in QUERY_TYPES[kind].time_fields
+        for more in ({"start_time_fallback": False}, {"state_type_not": "FAILED", **OF_KIND[kind]})
     ]
 
 

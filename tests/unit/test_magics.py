@@ -21,6 +21,7 @@ from prefect_nbviz.magics import PrefectMagics, parse
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
 
 ID = "0f9c2f5e-7a8b-4a52-8e52-7a4f7e6f0001"
+NEXT = FlowRunQuery(until="+1d", time_field="next_scheduled_start_time")
 DEAD = "http://127.0.0.1:9/api"
 
 
@@ -60,6 +61,15 @@ def shell(tmp_path: Path) -> Iterator[InteractiveShell]:
         (f"flow --parent {ID} --ancestor {ID}", FlowRunQuery(parent=[ID], ancestor=[ID])),
         ("flow --parent frame --ancestor frame", FlowRunQuery(parent=[ID], ancestor=[ID])),
         ("flow --auto-scheduled yes --created-by USER", FlowRunQuery(auto_scheduled=True, created_by="USER")),
+        ("--has-flow-run no --has-subflow-run yes", TaskRunQuery(has_flow_run=False, has_subflow_run=True)),
+        ("flow --has-deployment no --has-work-queue yes", FlowRunQuery(has_deployment=False, has_work_queue=True)),
+        (
+            f"flow --created-by USER {ID} --idempotency-key k",
+            FlowRunQuery(created_by=["USER", ID], idempotency_key="k"),
+        ),
+        (f"flow --ids-not {ID} --parent-task-run tasks", FlowRunQuery(ids_not=ID, parent_task_run=ID)),
+        ("--ids-not some", TaskRunQuery(ids_not=[ID])),
+        ("flow --until +1d --time-field next_scheduled_start_time", NEXT),
         ("flow --flow-version 1.2", FlowRunQuery(flow_version="1.2")),
         ("flow --parameters region=eu rows=12", FlowRunQuery(parameters={"region": "eu", "rows": 12})),
         ("""flow --parameters='at=[1, {"b": null}]'""", FlowRunQuery(parameters={"at": [1, {"b": None}]})),
@@ -71,6 +81,8 @@ def test_a_line_says_a_query(line: str, query: object) -> None:
     names = {
         "parents": FlowRunQuery(tags_all="prod"),
         "frame": pd.DataFrame({"flow_run_id": [ID]}),
+        "tasks": pd.DataFrame({"task_run_id": [ID]}),
+        "some": [ID],
         "wanted": {"day": 7},
         "subflow": "a variable of the same name as a word",
     }

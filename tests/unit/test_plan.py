@@ -34,6 +34,15 @@ EVERYTHING: dict[str, Any] = {
     "state_name": "TimedOut",
     "since": "1d",
     "until": "1h",
+    "ids_not": ["01a20b04-e9ce-7607-9e7c-0fb4c7e2a82d"],
+}
+OF_FLOW_RUNS: dict[str, Any] = {
+    "created_by": ["USER", ID],
+    "has_deployment": True,
+    "has_work_queue": False,
+    "idempotency_key": "k",
+    "parent_task_run": ID,
+    "parent": "subflow",
 }
 
 
@@ -53,9 +62,11 @@ def fields(model: Any, filters: dict[str, Any], path: str = "") -> None:
 @pytest.mark.parametrize("time_field", ["start_time", "end_time", "expected_start_time"])
 @pytest.mark.parametrize("sort", ["EXPECTED_START_TIME_DESC", "END_TIME_DESC"])
 def test_every_field_is_one_of_the_servers_own(time_field: str, sort: str) -> None:
-    flow_query = FlowRunQuery(**EVERYTHING, time_field=time_field, sort=sort)
-    task_query = TaskRunQuery(**EVERYTHING, time_field=time_field, sort=sort, flow_runs=flow_query)
-    for query in (flow_query, task_query):
+    flow_query = FlowRunQuery(**EVERYTHING, **OF_FLOW_RUNS, time_field=time_field, sort=sort)
+    next_query = flow_query.replace(time_field="next_scheduled_start_time")
+    links = {"has_flow_run": True, "has_subflow_run": False}
+    task_query = TaskRunQuery(**EVERYTHING, **links, time_field=time_field, sort=sort, flow_runs=flow_query)
+    for query in (flow_query, next_query, task_query):
         plan = make_plan(query, now=NOW)
         bodies = [body for part in plan.parts for body in plan.bodies(part)]
         assert bodies
@@ -81,6 +92,30 @@ def test_many_ids_go_in_several_bodies_that_share_none() -> None:
     ids = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(2 * IDS_PER_BODY + 1)]
     plan = make_plan(TaskRunQuery(flow_runs=ids, tags_all="a"), now=NOW)
     assert [len(part.body["flow_runs"]["id"]["any_"]) for part in plan.parts] == [IDS_PER_BODY, IDS_PER_BODY, 1]
+
+
+def test_ids_that_are_not_wanted_go_to_the_server_where_it_can_leave_them_out() -> None:
+    ids = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(IDS_PER_BODY + 1)]
+    few = FlowRunQuery(ids_not=ids[1:]).plan()
+    assert few.parts[0].body == {"flow_runs": {"id": {"not_any_": ids[1:]}}}
+    assert not few.steps
+    for query in (FlowRunQuery(ids_not=ids), TaskRunQuery(ids_not=ids[1:])):
+        plan = query.plan()
+        assert plan.parts[0].body == {}
+        assert [plan.steps[0].keeps({"id": one}) for one in (ids[1], ids[-1], ID)] == [False, False, True]
+    assert FlowRunQuery(ids_not=[]).plan().parts[0].body == {}
+
+
+def test_creators_by_type_or_id() -> None:
+    def asked(*values: str) -> Any:
+        return FlowRunQuery(created_by=values).plan().parts[0].body["flow_runs"]["created_by"]
+
+    assert asked("USER") == {"type_": ["USER"]}
+    assert asked(ID.upper()) == {"id_": [ID]}
+    assert asked("USER", ID) == {"operator": "or_", "id_": [ID], "type_": ["USER"]}
+    (step,) = FlowRunQuery(created_by=["USER", ID]).plan(server_version="3.4.25").steps
+    creators = [None, {"type": "USER", "id": None}, {"type": "OTHER", "id": ID}, {"type": "OTHER", "id": None}]
+    assert [step.keeps({"created_by": one}) for one in creators] == [False, True, True, False]
 
 
 @pytest.mark.parametrize("criteria", [{"ids": []}, {"flow_runs": []}, {"tags_any": []}])
@@ -113,7 +148,7 @@ READ_FIRST = ["ids from the first read"]
         (
             TaskRunQuery(flow_runs=FlowRunQuery(name="a", tags_none="b")),
             [{"flow_runs": {"name": {"any_": ["a"]}}}],
-            "fl",
+            "flow_runs: they are read first",
         ),
     ],
 )
@@ -149,6 +184,12 @@ def test_parents_that_may_be_too_many_are_said_to_be_counted() -> None:
     assert "Nothing is done here.\nRequests" not in told
     assert "Read first" not in str(TaskRunQuery(flow_runs=FlowRunQuery(name="a", limit=None)).plan())
     assert "Read first" not in str(TaskRunQuery(flow_runs=FlowRunQuery(ids=[])).plan())
+
+
+def test_task_runs_of_all_flow_runs_are_not_those_of_none() -> None:
+    query = TaskRunQuery(flow_runs=FlowRunQuery(limit=None))
+    assert [part.body for part in query.plan().parts] == [{"task_runs": {"flow_run_id": {"is_null_": False}}}]
+    assert not query.replace(has_flow_run=False).plan().parts
 
 
 def test_ids_that_are_not_known_are_never_sent() -> None:

@@ -170,6 +170,7 @@ def test_without_times_nothing_is_bounded() -> None:
         ({"start_time_fallback": None}, r"start_time_fallback is True or False; not None"),
         ({"run_count_min": 0}, r"run_count_min is a number from 1 up"),
         ({"sort": "START_TIM_DESC"}, r"sort cannot be 'START_TIM_DESC'\. Did you mean"),
+        ({"ids_not": "my-run"}, r"ids_not takes run ids \(UUIDs\), not 'my-run'"),
         ({"time_field": "started"}, r"time_field cannot be 'started'\. Did you mean 'start_time'"),
     ],
 )
@@ -192,6 +193,24 @@ def test_parents_are_a_query_a_frame_or_ids() -> None:
         TaskRunQuery(flow_runs=pd.DataFrame({"id": [ID]}))
     with pytest.raises(QueryError, match=r"no criterion 'flow_runs'"):
         FlowRunQuery(flow_runs=[ID])
+
+
+def test_the_task_runs_that_subflow_runs_stand_behind() -> None:
+    frame = pd.DataFrame({"task_run_id": [ID, None], "flow_run_id": ["no id", None]})
+    assert FlowRunQuery(parent_task_run=frame) == FlowRunQuery(parent_task_run=UUID(ID))
+    with pytest.raises(QueryError, match=r"frame with a column 'task_run_id'; this one has id"):
+        FlowRunQuery(parent_task_run=pd.DataFrame({"id": [ID]}))
+
+
+def test_creators_are_types_or_ids() -> None:
+    assert FlowRunQuery(created_by=[UUID(ID), "USER"]) == FlowRunQuery(created_by=[ID.upper(), "USER"])
+
+
+def test_task_runs_have_no_window_of_their_next_start() -> None:
+    with pytest.raises(
+        QueryError, match=r"cannot be 'next_scheduled_start_time'\. Did you mean .* one of: start_time, "
+    ):
+        TaskRunQuery(time_field="next_scheduled_start_time", until="1h")
 
 
 def test_a_query_of_the_other_kind() -> None:
