@@ -22,6 +22,9 @@ _CLASSES = {
 }
 """The class of each filter of a body, in the order that they are written."""
 
+_SPELT = {"subflow_runs": "SubFlowRuns"}
+"""What the class of a field is called, where that is not its own words."""
+
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 Times = Mapping[str, str]
@@ -80,7 +83,7 @@ def _value(name: str, word: str, value: Any, known: Times) -> Node:
         case Variable():
             return str(value)
         case dict():
-            return _filter(name + word.title().replace("_", ""), value, known)
+            return _filter(name + _SPELT.get(word, word.title().replace("_", "")), value, known)
         case list():
             return listed([repr(one) for one in value])
         case _:

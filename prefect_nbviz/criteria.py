@@ -7,10 +7,7 @@ the values of one criterion combine with *or*, except in `tags_all`, `tags_none`
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, Self, get_args
@@ -18,8 +15,10 @@ from typing import Any, ClassVar, Literal, Self, get_args
 from prefect_nbviz import forms
 from prefect_nbviz.errors import QueryError, did_you_mean
 from prefect_nbviz.forms import IdValues, TextValues, TimePoint
+from prefect_nbviz.parameters import parameters_or_none
+from prefect_nbviz.window import Window
 
-TimeField = Literal["start_time", "end_time", "expected_start_time"]
+TimeField = Literal["start_time", "end_time", "expected_start_time", "next_scheduled_start_time"]
 RunKind = Literal["flow_run", "task_run"]
 
 DEFAULT_LIMIT = 1_000
@@ -33,20 +32,10 @@ SORTS_OF_BOTH = (
     "NAME_DESC",
     "ID_DESC",
 )
+TIMES_OF_BOTH = ("start_time", "end_time", "expected_start_time")
 SORTS_BY_START = ("START_TIME_DESC", "START_TIME_ASC")
 SORTS_HERE = ("END_TIME_ASC", "NEXT_SCHEDULED_START_TIME_ASC", "DURATION_DESC", "DURATION_ASC")
 """Orders that take reading all that matches: the server lacks them, or cannot page through them without loss."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """A span of time, both ends included; an end that is None is open."""
-
-    since: datetime | None
-    """First moment, UTC."""
-
-    until: datetime | None
-    """Last moment, UTC."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -55,9 +44,13 @@ class RunCriteria:
 
     kind: ClassVar[RunKind]
     sorts: ClassVar[tuple[str, ...]]
+    time_fields: ClassVar[tuple[str, ...]]
 
     ids: IdValues = None
     """Ids of the runs, text or UUID. Done by the server."""
+
+    ids_not: IdValues = None
+    """Ids that the run must not have. Done by the server for flow runs up to 5,000 ids, else by the reader."""
 
     name: TextValues = None
     """Exact names of the runs. Done by the server."""
@@ -118,26 +111,34 @@ class RunCriteria:
     Done by the server."""
 
     until: TimePoint = None
-    """Last moment, likewise; `+1h` looks ahead. With `since` and without `until`, the moment of the read."""
+    """Last moment, likewise; `+1h` looks ahead. With `since` and without `until`, the moment of the read. Done by the
+    server."""
 
     time_field: TimeField = "start_time"
-    """The time that `since` and `until` are about. `end_time` of task runs is done by the reader on servers before
-    3.6.29."""
+    """The time that `since` and `until` are about; `next_scheduled_start_time`, which only runs have that are yet to
+    start, of flow runs only. Done by the server; `end_time` of task runs before 3.6.29 by the reader."""
 
     start_time_fallback: bool = True
     """Whether a run without a `start_time` counts at its `expected_start_time`, as in Prefect's own filter of flow
-    runs. False: a window of `start_time` holds only runs that started."""
+    runs. False: a window of `start_time` holds only runs that started. Done by the server."""
 
     sort: str = "EXPECTED_START_TIME_DESC"
-    """An order. Ties: by id, descending; without that time: last. Prefect's own (`FlowRunSort`, `TaskRunSort`) are
-    done by the server; START_TIME of task runs, END_TIME_ASC, NEXT_SCHEDULED_START_TIME_ASC and DURATION by the reader,
-    which then reads all that match."""
+    """An order. Ties: by id, descending; runs without that time: last, but for START_TIME, where a run that did not
+    start counts at its `expected_start_time`, as Prefect has it, whatever `start_time_fallback`. Prefect's own
+    (`FlowRunSort`, `TaskRunSort`) are done by the server; START_TIME of task runs, END_TIME_ASC,
+    NEXT_SCHEDULED_START_TIME_ASC and DURATION by the reader, which then reads all that match."""
 
     limit: int | None = DEFAULT_LIMIT
-    """How many runs at most, the first in the order of `sort`; None for all."""
+    """How many runs at most, the first in the order of `sort`; None for all. Done by the reader, which asks the server
+    for no more than it needs."""
 
-    def __new__(cls, /, **criteria: object) -> Self:
-        """Refuse a criterion that does not exist, with the nearest that does."""
+    def __new__(cls, /, *unnamed: object, **criteria: object) -> Self:
+        """Refuse what has no name, and a criterion that does not exist, with the nearest that does."""
+        if unnamed:
+            came = type(unnamed[0]).__name__
+            raise QueryError(
+                f"{cls.__name__} takes criteria by name, as in {cls.__name__}(name='x'), not {came} alone."
+            )
         known = [f.name for f in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else []
         for word in criteria:
             if word not in known:
@@ -150,7 +151,7 @@ class RunCriteria:
         for field in dataclasses.fields(self):
             if form := _FORMS.get(field.name):
                 object.__setattr__(self, field.name, form(field.name, getattr(self, field.name)))
-        forms.one_of("time_field", self.time_field, get_args(TimeField))
+        object.__setattr__(self, "time_field", forms.one_of("time_field", self.time_field, self.time_fields))
         object.__setattr__(self, "sort", forms.one_of("sort", self.sort, self.sorts))
         self.window(datetime.now(UTC))
 
@@ -165,17 +166,9 @@ class RunCriteria:
         Raises
         ------
         QueryError
-            `since` is after `until`.
+            `since` is after `until`, or one of them beyond what a time can be.
         """
-        since, until = (forms.moment_of(point, now) for point in (self.since, self.until))
-        if since is not None and until is None:
-            until = now
-        if since is not None and until is not None and since > until:
-            raise QueryError(
-                f"since ({self.since}) is after until ({self.until or 'now'}): "
-                "swap them, or leave out until for everything up to now."
-            )
-        return Window(since, until)
+        return Window.between(self.since, self.until, now)
 
     def criteria(self) -> dict[str, Any]:
         """Give the criteria that differ from their defaults, as plain values that JSON can hold."""
@@ -201,18 +194,32 @@ class FlowRunCriteria(RunCriteria):
 
     kind: ClassVar[RunKind] = "flow_run"
     sorts: ClassVar[tuple[str, ...]] = (*SORTS_OF_BOTH, *SORTS_BY_START, *SORTS_HERE)
+    time_fields: ClassVar[tuple[str, ...]] = get_args(TimeField)
 
     parent: Any = None
     """`"top_level"` for runs that no flow run started, `"subflow"` for those that one did, or a frame or ids of flow
     runs whose children to give. Done by the server."""
 
+    parent_task_run: Any = None
+    """A frame or ids of task runs: the subflow runs that they stand for. Done by the server."""
+
     ancestor: Any = None
     """A frame or ids of flow runs: the whole tree of subflow runs below them, themselves left out. Done by the
     reader, a level at a time."""
 
-    created_by: TextValues = None
-    """Who created the run, by type (`DEPLOYMENT`, `AUTOMATION`, `USER`, …). Done by the server, before 3.6.29 by the
-    reader."""
+    created_by: IdValues = None
+    """Who created the run, by type (`DEPLOYMENT`, `AUTOMATION`, `USER`, …) or by id, such as that of an automation.
+    Done by the server, before 3.6.29 by the reader."""
+
+    has_deployment: bool | None = None
+    """True for runs of a deployment, False for those without one, as of a flow that a script called. Done by the
+    server."""
+
+    has_work_queue: bool | None = None
+    """True for runs that wait in a work queue or came out of one, False for others. Done by the server."""
+
+    idempotency_key: TextValues = None
+    """Keys that the runs were created with, so that each makes one run at most. Done by the server."""
 
     flow_version: TextValues = None
     """Versions of the flow. Done by the server."""
@@ -230,6 +237,13 @@ class TaskRunCriteria(RunCriteria):
 
     kind: ClassVar[RunKind] = "task_run"
     sorts: ClassVar[tuple[str, ...]] = (*SORTS_OF_BOTH, *SORTS_BY_START, *SORTS_HERE)
+    time_fields: ClassVar[tuple[str, ...]] = TIMES_OF_BOTH
+
+    has_flow_run: bool | None = None
+    """True for task runs of a flow run, False for those that ran on their own. Done by the server."""
+
+    has_subflow_run: bool | None = None
+    """True for task runs that stand for a subflow run in its parent, False for others. Done by the server."""
 
     flow_runs: Any = None
     """The flow runs that they belong to: a `FlowRunQuery`, a frame with `flow_run_id`, or ids. Done by the server;
@@ -258,40 +272,29 @@ def _parent(word: str, value: object) -> Any:
     return forms.flow_run_ids(word, value)
 
 
-class _Parameters(dict[str, Any]):
-    """Values of parameters that do not change, so that a query can be kept in a set."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(repr(sorted(self)))
-
-
-def _parameters(word: str, value: object) -> _Parameters | None:
-    if value is None:
-        return None
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        with contextlib.suppress(TypeError, ValueError):
-            return _Parameters(json.loads(json.dumps(value, allow_nan=False)))
-    raise QueryError(f"{word} takes values that JSON can hold, by name, such as {{'region': 'eu'}}; not {value!r}.")
-
-
 _FORMS: dict[str, Any] = {
     **dict.fromkeys(
         (
             *("name", "name_not", "flow", "deployment", "work_pool", "work_queue", "tags_all", "tags_any", "tags_none"),
-            *("tag_keys", "state_name", "state_name_not", "created_by", "flow_version"),
+            *("tag_keys", "state_name", "state_name_not", "flow_version", "idempotency_key"),
         ),
         forms.text_values,
     ),
     **dict.fromkeys(("state_type", "state_type_not"), forms.state_type_values),
     **dict.fromkeys(("since", "until"), forms.time_point),
-    **dict.fromkeys(("untagged", "auto_scheduled"), forms.flag),
+    **dict.fromkeys(
+        ("untagged", "auto_scheduled", "has_deployment", "has_work_queue", "has_flow_run", "has_subflow_run"),
+        forms.flag,
+    ),
     "start_time_fallback": forms.yes_or_no,
     **dict.fromkeys(("limit", "run_count_min"), forms.count_or_none),
-    "ids": forms.id_values,
+    **dict.fromkeys(("ids", "ids_not"), forms.id_values),
+    "created_by": forms.creator_values,
     "name_like": forms.text_or_none,
     "flow_runs": _parents,
     "ancestor": forms.flow_run_ids,
+    "parent_task_run": forms.task_run_ids,
     "parent": _parent,
-    "parameters": _parameters,
+    "parameters": parameters_or_none,
 }
 """The form of each criterion."""

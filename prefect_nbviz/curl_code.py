@@ -17,22 +17,20 @@ from prefect_nbviz.steps import jq_among
 _SHORT = 80
 """Letters of a jq program that stays in one line."""
 
-_CURL = """\
-curl -fsS "$PREFECT_API_URL/{path}/filter" \\
-  ${{PREFECT_API_KEY:+-H "Authorization: Bearer $PREFECT_API_KEY"}} \\
-  -H 'Content-Type: application/json' \\
-  -d {data}"""
+_BASIC = '${PREFECT_API_AUTH_STRING:+-u "$PREFECT_API_AUTH_STRING"}'
+_BEARER = '${PREFECT_API_KEY:+-H "Authorization: Bearer $PREFECT_API_KEY"}'
 
-_READ_ALL = """\
+_READ_ALL = f"""\
 # Filters on stdin, one JSON object a line: gives all runs of a table that match one of them, by id.
-read_all() {
+read_all() {{
   while read -r filters; do
     offset=0
     while :; do
       page=$(
-        printf '%s' "$filters" | jq -c ". + {sort: \\"ID_DESC\\", offset: $offset}" |
+        printf '%s' "$filters" | jq -c ". + {{sort: \\"ID_DESC\\", offset: $offset}}" |
           curl -fsS "$PREFECT_API_URL/$1/filter" \\
-            ${PREFECT_API_KEY:+-H "Authorization: Bearer $PREFECT_API_KEY"} \\
+            {_BASIC} \\
+            {_BEARER} \\
             -H 'Content-Type: application/json' -d @-
       ) || page='the server did not answer' # which jq refuses, so that nothing is left out in silence
       printf '%s\\n' "$page"
@@ -41,7 +39,7 @@ read_all() {
       offset=$((offset + rows))
     done
   done | jq -cs 'add | unique_by(.id) | reverse'
-}"""
+}}"""
 
 _READ_TREE = f"""\
 # Ids of flow runs on stdin, as a JSON array: gives those of all flow runs below them.
@@ -82,10 +80,19 @@ def curl_code(query: RunCriteria, *, now: datetime) -> str:
     ending = _jq("-n", ["input", *_finished(recipe)])  # which fails where there is none, as a read that broke off
     if recipe.is_small:
         request = recipe.bodies[0] | {"sort": "ID_DESC", "limit": recipe.page}
-        curl = _CURL.format(path=recipe.table, data=shlex.quote(json.dumps(request)))
+        curl = _curl(recipe.table, shlex.quote(json.dumps(request)))
         return f"{curl}\n" if recipe.is_cut_by_page else f"{curl} |\n  {ending}\n"
     functions = [_READ_ALL, *([_READ_TREE] if _has_tree(recipe) else [])]
     return "\n\n".join(["# Needs curl and jq.", *functions, f"{_reading(recipe)} |\n  {ending}\n"])
+
+
+def _curl(table: str, data: str) -> str:
+    return f"""\
+curl -fsS "$PREFECT_API_URL/{table}/filter" \\
+  {_BASIC} \\
+  {_BEARER} \\
+  -H 'Content-Type: application/json' \\
+  -d {data}"""
 
 
 def _has_tree(recipe: Recipe) -> bool:

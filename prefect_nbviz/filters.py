@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from prefect_nbviz.abilities import Abilities
-from prefect_nbviz.criteria import SUBFLOW, FlowRunCriteria, RunCriteria, Window
+from prefect_nbviz.criteria import SUBFLOW, FlowRunCriteria, RunCriteria, TaskRunCriteria
+from prefect_nbviz.forms import is_id
 from prefect_nbviz.order import Body, iso
 from prefect_nbviz.states import STATE_TYPES
+from prefect_nbviz.window import Window
 
 IDS_PER_BODY = 5_000
 """Ids in one request: SQLite and PostgreSQL both take some 32,000 values in a statement."""
@@ -98,10 +100,9 @@ def plain_filters(query: RunCriteria, abilities: Abilities) -> Body:
         run["name"] = run.get("name", {}) | {"like_": literal_like(query.name_like)}
     if state := _state_filters(query):
         run["state"] = state
-    if isinstance(query, FlowRunCriteria) and query.flow_version is not None:
-        run["flow_version"] = {"any_": [*query.flow_version]}
-    if isinstance(query, FlowRunCriteria) and query.created_by is not None and abilities.filters_by_creator:
-        run["created_by"] = {"type_": [*query.created_by]}
+    if query.ids_not and excludes_ids(query):
+        run["id"] = {"not_any_": [*unwanted_ids(query)]}
+    run |= _of_flow_runs(query, abilities) if isinstance(query, FlowRunCriteria) else _of_task_runs(query)
     body: Body = {f"{query.kind}s": run} if run else {}
     if query.flow is not None:
         body["flows"] = {"name": {"any_": [*query.flow]}}
@@ -110,6 +111,52 @@ def plain_filters(query: RunCriteria, abilities: Abilities) -> Body:
     if query.work_queue is not None:
         body = merge(body, {"flow_runs": {"work_queue_name": {"any_": [*query.work_queue]}}})
     return body
+
+
+def excludes_ids(query: RunCriteria) -> bool:
+    """Say whether the server can leave out the ids that are not wanted."""
+    return query.kind == "flow_run" and len(unwanted_ids(query)) <= IDS_PER_BODY
+
+
+def unwanted_ids(query: RunCriteria) -> tuple[str, ...]:
+    """Give the ids that are not wanted."""
+    ids: Any = query.ids_not or ()
+    return tuple(ids)
+
+
+def _of_flow_runs(query: FlowRunCriteria, abilities: Abilities) -> Body:
+    """Give the filters that only flow runs have."""
+    run: Body = {}
+    if query.flow_version is not None:
+        run["flow_version"] = {"any_": [*query.flow_version]}
+    if query.idempotency_key is not None:
+        run["idempotency_key"] = {"any_": [*query.idempotency_key]}
+    if query.has_deployment is not None:
+        run["deployment_id"] = {"is_null_": not query.has_deployment}
+    if query.has_work_queue is not None:
+        run["work_queue_name"] = {"is_null_": not query.has_work_queue}
+    if query.created_by is not None and abilities.filters_by_creator:
+        run["created_by"] = _creators(query.created_by)
+    return run
+
+
+def _creators(values: Any) -> Body:
+    """Give the filter for creators of some types or with some ids."""
+    ids = [one for one in values if is_id(one)]
+    types = [one for one in values if not is_id(one)]
+    if not ids:
+        return {"type_": types}
+    return {"operator": "or_", "id_": ids, "type_": types} if types else {"id_": ids}
+
+
+def _of_task_runs(query: RunCriteria) -> Body:
+    """Give the filters that only task runs have."""
+    run: Body = {}
+    if isinstance(query, TaskRunCriteria) and query.has_flow_run is not None:
+        run["flow_run_id"] = {"is_null_": not query.has_flow_run}
+    if isinstance(query, TaskRunCriteria) and query.has_subflow_run is not None:
+        run["subflow_runs"] = {"exists_": query.has_subflow_run}
+    return run
 
 
 def _state_filters(query: RunCriteria) -> Body:
@@ -184,8 +231,9 @@ def window_filters(query: RunCriteria, window: Window, abilities: Abilities) -> 
 
 def flow_run_filters(query: RunCriteria) -> list[list[Body]]:
     """Give the filters on the parents of flow runs."""
-    if not isinstance(query, FlowRunCriteria) or query.parent is None:
+    if not isinstance(query, FlowRunCriteria):
         return []
+    tasks = id_filters("flow_runs", query.parent_task_run, "parent_task_run_id")
     if isinstance(query.parent, str):
-        return [[{"flow_runs": {"parent_task_run_id": {"is_null_": query.parent != SUBFLOW}}}]]
-    return [id_filters("flow_runs", query.parent, "parent_flow_run_id")]
+        return [tasks, [{"flow_runs": {"parent_task_run_id": {"is_null_": query.parent != SUBFLOW}}}]]
+    return [tasks, id_filters("flow_runs", query.parent, "parent_flow_run_id")]

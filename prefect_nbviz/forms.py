@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import operator
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
+
+import numpy as np
 
 from prefect_nbviz.errors import QueryError, did_you_mean
 from prefect_nbviz.states import STATE_TYPES
@@ -26,23 +28,39 @@ def text_values(word: str, value: object) -> tuple[str, ...] | None:
     """Take one text or many."""
     if value is None:
         return None
-    values = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (value,)
+    values = _many(value)
     for one in values:
         if not isinstance(one, str) or not one:
-            raise QueryError(f"{word} takes text or a list of text, not {one!r}.")
-    return tuple(dict.fromkeys(values))
+            raise QueryError(f"{word} takes text or a list of text, not {_shown(one)}.")
+    return tuple(dict.fromkeys(str.__str__(one) for one in values))  # numpy's and enums are text of other types
+
+
+def _many(value: object) -> tuple[Any, ...]:
+    """Take one value or many; a frame and a dict are one, since their columns and keys are not what is meant."""
+    is_one = isinstance(value, str | Mapping) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) != 1
+    if is_one:
+        return (value,)
+    values: Any = value  # those of a set come in the order of chance
+    return tuple(sorted(values, key=str) if isinstance(value, set | frozenset) else values)
+
+
+def _shown(value: object) -> str:
+    """Give a value as a message shows it: in one line, and short."""
+    return repr(value) if isinstance(value, str | int | float | bytes | None) else f"a {type(value).__name__}"
 
 
 def id_values(word: str, value: object) -> tuple[str, ...] | None:
     """Take one id or many, as text or UUID."""
     if value is None:
         return None
-    values = (value,) if isinstance(value, str | UUID) or not isinstance(value, Iterable) else tuple(value)
+    values = _many(value)
     try:
         return tuple(dict.fromkeys(str(UUID(str(one))) for one in values))
     except ValueError:
         bad = next(one for one in values if not is_id(one))
-        raise QueryError(f"{word} takes run ids (UUIDs), not {bad!r}; to ask by name, use name or name_like.") from None
+        raise QueryError(
+            f"{word} takes run ids (UUIDs), not {_shown(bad)}; to ask by name, use name or name_like."
+        ) from None
 
 
 def is_id(value: object) -> bool:
@@ -65,21 +83,33 @@ def one_of(word: str, value: object, known: tuple[str, ...]) -> str:
     folded = {one.casefold(): one for one in known}
     if isinstance(value, str) and value.casefold() in folded:
         return folded[value.casefold()]
-    raise QueryError(f"{word} cannot be {value!r}.{did_you_mean(str(value), known)} It is one of: {', '.join(known)}.")
+    hint = did_you_mean(value, known) if isinstance(value, str) else ""
+    raise QueryError(f"{word} cannot be {_shown(value)}.{hint} It is one of: {', '.join(known)}.")
 
 
 def count_or_none(word: str, value: object) -> int | None:
     """Take a number from 1 up, or None."""
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
-        return value
+    number = _number(value)
+    if value is None or (number is not None and number >= 1):
+        return number
     raise QueryError(f"{word} is a number from 1 up, or None for no bound; not {value!r}.")
+
+
+def _number(value: Any) -> int | None:
+    """Give a whole number of any type, numpy's too, as Python's; None for what is none."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
 
 
 def text_or_none(word: str, value: object) -> str | None:
     """Take one piece of text, or None."""
-    if value is None or (isinstance(value, str) and value):
-        return value
-    raise QueryError(f"{word} takes one piece of text, not {value!r}; leave it out for every one.")
+    if value is None:
+        return None
+    if isinstance(value, str) and value:
+        return str.__str__(value)
+    raise QueryError(f"{word} takes one piece of text, not {_shown(value)}; leave it out for every one.")
 
 
 def time_point(word: str, value: object) -> datetime | str | None:
@@ -87,6 +117,8 @@ def time_point(word: str, value: object) -> datetime | str | None:
     match value:
         case None:
             return None
+        case datetime() if value != value:  # noqa: PLR0124 - only NaT is not itself
+            raise QueryError(f"{word} is no time (NaT), as the first or last of no rows: give a time, or leave it out.")
         case datetime():
             return aware(word, value)
         case timedelta():
@@ -102,19 +134,19 @@ def time_point(word: str, value: object) -> datetime | str | None:
         case _:
             pass
     raise QueryError(
-        f"{word} cannot be {value!r}: give an aware datetime, ISO text such as '2026-01-31T06:00+01:00', "
+        f"{word} cannot be {_shown(value)}: give an aware datetime, ISO text such as '2026-01-31T06:00+01:00', "
         "a timedelta, or '3h', '1d', '2w' ('+1h' looks ahead)."
     )
 
 
 def aware(word: str, moment: datetime) -> datetime:
-    """Take a moment that has a time zone."""
+    """Take a moment that has a time zone, as Python's own type."""
     if moment.utcoffset() is None:
         raise QueryError(
             f"{word} ({moment.isoformat()}) has no time zone: add one, such as "
             f"'{moment.isoformat(timespec='minutes')}+00:00' for UTC, or use .astimezone() for this machine's own."
         )
-    return moment
+    return datetime.combine(moment.date(), moment.timetz())  # pandas' own has nanoseconds in its text
 
 
 def _relative_text(word: str, delta: timedelta) -> str:
@@ -127,10 +159,17 @@ def _relative_text(word: str, delta: timedelta) -> str:
 
 def moment_of(point: TimePoint, now: datetime) -> datetime | None:
     """Give the moment that a point in time, as `time_point` leaves it, is as seen at `now`."""
+    try:
+        return point.astimezone(UTC) if isinstance(point, datetime) else _relative_moment(point, now)
+    except OverflowError:
+        raise QueryError(
+            f"{point} is beyond the years 1 to 9999, which are all that a time can have: leave that bound out."
+        ) from None
+
+
+def _relative_moment(point: timedelta | str | None, now: datetime) -> datetime | None:
     if point is None:
         return None
-    if isinstance(point, datetime):
-        return point.astimezone(UTC)
     match = _RELATIVE.fullmatch(str(point))
     if match is None:  # a query keeps only what time_point lets through
         raise QueryError(f"{point!r} is no relative time.")
@@ -159,14 +198,21 @@ class PartialIds(tuple[str, ...]):  # noqa: SLOT001 - a tuple can have no slots 
 
 def flow_run_ids(word: str, value: Any) -> tuple[str, ...] | None:
     """Take the flow runs of a frame, or ids; what the frame lacks is kept."""
+    return _ids_of_frame(word, value, "flow_run_id")
+
+
+def task_run_ids(word: str, value: Any) -> tuple[str, ...] | None:
+    """Take the task runs of a frame, or ids."""
+    return _ids_of_frame(word, value, "task_run_id")
+
+
+def _ids_of_frame(word: str, value: Any, column: str) -> tuple[str, ...] | None:
     columns = getattr(value, "columns", None)
     if columns is None:
         return id_values(word, value)
-    if "flow_run_id" not in columns:
-        raise QueryError(
-            f"{word} takes a frame with a column 'flow_run_id'; this one has {', '.join(map(str, columns))}."
-        )
-    ids = id_values(word, value["flow_run_id"].dropna().unique())
+    if column not in columns:
+        raise QueryError(f"{word} takes a frame with a column {column!r}; this one has {', '.join(map(str, columns))}.")
+    ids = id_values(word, value[column].dropna().unique())
     reason = getattr(value, "attrs", {}).get("prefect_nbviz", {}).get("reason")
     if ids is not None and reason:
         ids = PartialIds(ids)
@@ -174,66 +220,27 @@ def flow_run_ids(word: str, value: Any) -> tuple[str, ...] | None:
     return ids
 
 
+def creator_values(word: str, value: object) -> tuple[str, ...] | None:
+    """Take types of creators, and ids, as text or UUID."""
+    values = None if value is None else [str(one) if isinstance(one, UUID) else one for one in _many(value)]
+    texts = text_values(word, values)
+    return texts if texts is None else tuple(str(UUID(one)) if is_id(one) else one for one in texts)
+
+
 def yes_or_no(word: str, value: object) -> bool:
     """Take True or False."""
-    if isinstance(value, bool):
-        return value
-    raise QueryError(f"{word} is True or False; not {value!r}.")
+    if (one := _truth(value)) is not None:
+        return one
+    raise QueryError(f"{word} is True or False; not {_shown(value)}.")
 
 
 def flag(word: str, value: object) -> bool | None:
     """Take True, False, or None for both."""
-    if value is None or isinstance(value, bool):
-        return value
-    raise QueryError(f"{word} is True, False, or None for both; not {value!r}.")
+    if value is None or (one := _truth(value)) is not None:
+        return None if value is None else one
+    raise QueryError(f"{word} is True, False, or None for both; not {_shown(value)}.")
 
 
-def parameter_values(word: str, texts: Iterable[str]) -> dict[str, Any]:
-    """Take values by name out of texts such as `region=eu`; what is JSON after the `=` is read as JSON.
-
-    Raises
-    ------
-    QueryError
-        A text is no name with a value, or a name comes twice.
-
-    Examples
-    --------
-    >>> parameter_values("parameters", ["region=eu", "rows=12", 'code="12"', "full=true"])
-    {'region': 'eu', 'rows': 12, 'code': '12', 'full': True}
-    """
-    values: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not name or not equals:
-            raise QueryError(f"{word} takes a name and a value, such as region=eu; not {text!r}.")
-        if name in values:
-            raise QueryError(f"{word} has two values for {name!r}, and a run has one: leave one out.")
-        values[name] = _json_or_text(value)
-    return values
-
-
-def parameter_texts(values: Mapping[str, Any]) -> list[str]:
-    """Give the texts that `parameter_values` reads as these values.
-
-    Examples
-    --------
-    >>> parameter_texts({"region": "eu", "rows": 12, "code": "12", "full": True})
-    ['region=eu', 'rows=12', 'code="12"', 'full=true']
-    """
-    return [f"{name}={_text_of(value)}" for name, value in values.items()]
-
-
-def _json_or_text(text: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return text
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")  # so that NaN and Infinity, which Python would take, stay text
-
-
-def _text_of(value: Any) -> str:
-    is_plain = isinstance(value, str) and _json_or_text(value) == value == value.strip()
-    return value if is_plain else json.dumps(value, ensure_ascii=False)
+def _truth(value: object) -> bool | None:
+    """Give a truth value, numpy's too, as Python's; None for what is none."""
+    return bool(value) if isinstance(value, bool | np.bool_) else None

@@ -26,8 +26,12 @@ def criteria_of(text: str | bytes, kind: RunKind) -> dict[str, Any]:
     Raises
     ------
     QueryError
-        The text is no JSON, no object, or a query of the other kind.
+        This is no text, the text no JSON, no object, or a query of the other kind.
     """
+    if not isinstance(text, str | bytes):
+        raise QueryError(
+            f"from_json takes JSON text, not {type(text).__name__}; criteria in a dict are {_TYPES[kind]}(**criteria)."
+        )
     try:
         criteria = json.loads(text)
     except (ValueError, RecursionError) as error:

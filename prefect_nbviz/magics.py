@@ -12,18 +12,21 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 
-from prefect_nbviz import forms
 from prefect_nbviz.criteria import SUBFLOW, TOP_LEVEL
 from prefect_nbviz.errors import PrefectNbvizError, QueryError, did_you_mean
+from prefect_nbviz.parameters import parameter_values
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
 from prefect_nbviz.reading import read_flow_runs, read_task_runs
 from prefect_nbviz.states import STATE_TYPES
 
 _KINDS: Mapping[str, type[FlowRunQuery | TaskRunQuery]] = {"task": TaskRunQuery, "flow": FlowRunQuery}
-_FLAGS = ("untagged", "start_time_fallback", "auto_scheduled")
+_FLAGS = (
+    *("untagged", "start_time_fallback", "auto_scheduled"),
+    *("has_deployment", "has_work_queue", "has_flow_run", "has_subflow_run"),
+)
 _NUMBERS = ("limit", "run_count_min")
 _SINGLE = ("name_like", "since", "until", "time_field", "sort", *_FLAGS, *_NUMBERS)
-_NAMED = ("flow_runs", "parent", "ancestor", "parameters")
+_NAMED = ("ids", "ids_not", "flow_runs", "parent", "parent_task_run", "ancestor", "parameters")
 _YES_NO = {"yes": True, "true": True, "no": False, "false": False}
 _EXAMPLES = {
     **dict.fromkeys(("--since", "--until"), "1d"),
@@ -57,7 +60,7 @@ class PrefectMagics(Magics):
         `-not`); repeat an option or list values after it, and quote a value that holds a space.
         `$name` and `{expression}` stand for values from Python.
 
-            --state FAILED TimedOut    state types or names
+            --state FAILED CRASHED     state types, or state names, but not both at once
             --state-type FAILED        state types only
             --state-type-not FAILED    none of these state types
             --state-name TimedOut      state names only, exact
@@ -76,6 +79,7 @@ class PrefectMagics(Magics):
             --work-pool kubernetes     names of work pools
             --work-queue default       names of work queues
             --ids ID ID                ids of the runs
+            --ids-not ID ID            none of these ids
             --since 1d  --until 1h     back from now (m, h, d, w), or ISO time with an offset
             --time-field end_time      what since and until are about
             --start-time-fallback no   leave out runs that never started, instead of taking the time they were
@@ -86,19 +90,26 @@ class PrefectMagics(Magics):
         Of task runs only:
 
             --flow-runs ID ID          ids of their flow runs
+            --has-flow-run no          yes: of a flow run; no: ran on their own
+            --has-subflow-run yes      yes: stand for a subflow run; no: do not
 
         Of flow runs only:
 
             --parent top_level         top_level, subflow, or ids of flow runs whose children to give
+            --parent-task-run ID ID    ids of task runs: the subflow runs that they stand for
             --ancestor ID ID           ids of flow runs: all subflow runs below them
-            --created-by SCHEDULE      who created it: SCHEDULE, DEPLOYMENT, AUTOMATION, USER, …
+            --created-by SCHEDULE      who created it: SCHEDULE, DEPLOYMENT, AUTOMATION, USER, …, or ids
+            --has-deployment no        yes: of a deployment; no: of none
+            --has-work-queue no        yes: of a work queue; no: of none
+            --idempotency-key KEY      keys that they were created with
             --flow-version 1.2         versions of the flow
             --auto-scheduled yes       yes: made by a schedule; no: by anything else
             --parameters region=eu rows=12
                                        values of parameters, read as JSON where they are JSON; else text
 
-        `--flow-runs`, `--parent` and `--ancestor` also take the name of a variable that holds a frame or ids
-        (`--flow-runs` a FlowRunQuery, too), and `--parameters` that of a dict.
+        `--flow-runs`, `--parent`, `--parent-task-run` and `--ancestor` also take the name of a variable that holds a
+        frame or ids (`--flow-runs` a FlowRunQuery, too), `--ids` and `--ids-not` that of ids, and `--parameters` that
+        of a dict.
 
         Examples
         --------
@@ -141,9 +152,9 @@ def parse(line: str, *, names: Mapping[str, Any]) -> FlowRunQuery | TaskRunQuery
     ----------
     line
         The text: perhaps `task` or `flow`, then options, which are the fields of the query with
-        dashes; and `--state`, which takes state types and state names.
+        dashes; and `--state`, which takes state types or state names.
     names
-        Variables that `--flow-runs`, `--parent`, `--ancestor` and `--parameters` may name.
+        Variables that options with ids, and `--parameters`, may name.
 
     Raises
     ------
@@ -152,18 +163,19 @@ def parse(line: str, *, names: Mapping[str, Any]) -> FlowRunQuery | TaskRunQuery
 
     Examples
     --------
-    >>> parse("flow --state failed TimedOut --tags-any prod --limit none", names={})
-    FlowRunQuery(tags_any=['prod'], state_type=['FAILED'], state_name=['TimedOut'], limit=None)
+    >>> parse("flow --state failed crashed --tags-any prod --limit none", names={})
+    FlowRunQuery(tags_any=['prod'], state_type=['FAILED', 'CRASHED'], limit=None)
     """
     kind, options = _split(line)
     criteria: dict[str, list[str]] = {}
+    states: list[str] = []
     for option, values in options:
         if option == "--state":
-            for value in values:
-                word = "state_type" if value.upper() in STATE_TYPES else "state_name"
-                criteria.setdefault(word, []).append(value)
+            states += values
         else:
             criteria.setdefault(_word(kind, option), []).extend(values)
+    if states:
+        criteria.setdefault(_state_word(states), []).extend(states)
     return _KINDS[kind](**{word: _value(word, values, names) for word, values in criteria.items()})
 
 
@@ -191,6 +203,20 @@ def _split(line: str) -> tuple[str, list[tuple[str, list[str]]]]:
     return kind, options
 
 
+def _state_word(values: list[str]) -> str:
+    """Give the criterion that `--state` stands for: the values of one option combine with *or*, two options do not."""
+    types = [value for value in values if value.upper() in STATE_TYPES]
+    names = [value for value in values if value.upper() not in STATE_TYPES]
+    if types and names:
+        by_name = shlex.join(value.title() if value in types else value for value in values)
+        raise QueryError(
+            f"--state takes state types or state names, not both ({types[0]} is a type, {names[0]} a name): write "
+            f"--state-name {by_name} for either name, or --state-type {shlex.join(types)} --state-name "
+            f"{shlex.join(names)} for runs of both."
+        )
+    return "state_type" if types else "state_name"
+
+
 def _word(kind: str, option: str) -> str:
     words = [field.name for field in dataclasses.fields(_KINDS[kind])]
     word = option.removeprefix("--").replace("-", "_")
@@ -206,7 +232,7 @@ def _value(word: str, values: list[str], names: Mapping[str, Any]) -> Any:
     if word in _NAMED and len(values) == 1 and values[0] in names:
         return names[values[0]]
     if word == "parameters":
-        return forms.parameter_values("--parameters", values)
+        return parameter_values("--parameters", values)
     if word == "parent" and len(values) == 1:
         return values[0]
     return _single(word, values) if word in _SINGLE else values

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from textwrap import indent
 
 from prefect_nbviz.abilities import Abilities
 from prefect_nbviz.criteria import SORTS_BY_START, FlowRunCriteria, RunCriteria, RunKind, TaskRunCriteria
@@ -74,6 +75,9 @@ class Plan:
     """Whether all that matches is read, and the order made here: without a limit too, since pages that begin at a
     time are not shifted by what comes and goes."""
 
+    first: First | None = None
+    """The read that gives ids which the filters lack; None where they are known."""
+
     @property
     def table(self) -> str:
         """The name of the runs in the server's paths and bodies."""
@@ -109,10 +113,11 @@ class Plan:
 
     def done_here(self) -> list[str]:
         """Say in words what the server does not do."""
+        first = [self.first.words] if self.first and self.first.words else []
         union = ["tags_any: one read for each tag, united"] if self.any_tags else []
         is_worth_saying = self.reads_all and self.limit is not None
         sort = [f"sort: all that match are read, then put in order by {self.sort}"] if is_worth_saying else []
-        return [*self.read_first, *union] + [step.criterion for step in self.steps] + sort
+        return [*self.read_first, *first, *union] + [step.criterion for step in self.steps] + sort
 
     @property
     def count_requests(self) -> int | None:
@@ -133,22 +138,54 @@ class Plan:
         """The filters of which a run may meet any, each once."""
         return (*self.wanted, *(one for one in self.unwanted if one not in self.wanted))
 
-    def __str__(self) -> str:
-        """Say what goes to the server, what is done here, and how many requests it takes."""
-        bodies = [body for part in self.parts for body in self.bodies(part)]
-        here = self.done_here()
-        counts = f"{self.count_requests} to count, " if self.count_requests else ""
+    def requests(self, *, with_count: bool = True) -> str:
+        """Say how many requests it takes, as far as that can be known, beside those of what is read first."""
+        counts = f"{self.count_requests} to count, " if self.count_requests and with_count else ""
         is_cut = self.limit is not None and not self.reads_all and not self.steps
         rows = f"{self.limit:,} rows at most" if is_cut else "all its rows"
-        return "\n".join(
-            [
-                "Asked of the server:" if bodies else "Nothing is asked: an empty choice matches nothing.",
-                *(f"  POST /{self.table}/filter {json.dumps(body)}" for body in bodies),
-                "Done here:" if here else "Nothing is done here.",
-                *(f"  {words}" for words in here),
-                f"Requests: {counts}1 for 199 rows of each filter ({rows}), and a few for names behind ids.",
-            ]
-        )
+        return f"{counts}1 for 199 rows of each filter ({rows})"
+
+    def __str__(self) -> str:
+        """Say what goes to the server, what is done here, and how many requests it takes."""
+        requests = f"Requests: {self.requests()}, and a few for names behind ids{_requests_before(self)}."
+        return "\n".join([*_asked(self), *_done_here(self), requests])
+
+
+@dataclass(frozen=True)
+class First:
+    """A read of flow runs that comes before, for their ids."""
+
+    plan: Plan
+    when: str = "for their ids"
+    """Under what conditions, and how."""
+
+    words: str = ""
+    """The criterion that it is for, where the plan that it goes before does not say so."""
+
+    requests: str = ""
+    """How many, unless as many as its plan takes."""
+
+
+def _asked(plan: Plan) -> Iterable[str]:
+    """Say what goes to the server, and what before it."""
+    bodies = [body for part in plan.parts for body in plan.bodies(part)]
+    if plan.first:
+        yield f"Read first, {plan.first.when}:"
+        yield indent("\n".join([*_asked(plan.first.plan), *_done_here(plan.first.plan)]), "  ")
+    yield "Asked of the server:" if bodies else "Nothing is asked: an empty choice matches nothing."
+    yield from (f"  POST /{plan.table}/filter {json.dumps(body)}" for body in bodies)
+
+
+def _done_here(plan: Plan) -> list[str]:
+    here = plan.done_here()
+    return ["Done here:", *(f"  {words}" for words in here)] if here else ["Nothing is done here."]
+
+
+def _requests_before(plan: Plan) -> str:
+    if plan.first is None:
+        return ""
+    first = plan.first.plan
+    return f"; before them {plan.first.requests or first.requests()}{_requests_before(first)}"
 
 
 def make_plan(
@@ -250,5 +287,6 @@ def _parent_filters(
         return [{}]
     if parents is None and isinstance(query.flow_runs, FlowRunCriteria):
         plan = make_plan(query.flow_runs.replace(sort="ID_DESC"), now=now, abilities=abilities)
-        return [part.body for part in plan.parts]
+        some: Body = {"task_runs": {"flow_run_id": {"is_null_": False}}}  # else those of no flow run would be given
+        return [] if query.has_flow_run is False else [part.body or some for part in plan.parts]
     return id_filters("flow_runs", query.flow_runs if parents is None else parents)

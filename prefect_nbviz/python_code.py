@@ -33,6 +33,15 @@ def duration(run):
     """Give how long a run took, or None where it has not ended."""
     return run.end_time - run.start_time if run.start_time and run.end_time else None'''
 
+_IS_SAME = '''\
+def is_same(one, other):
+    """Compare two values as JSON does: 1 is 1.0, and is not true."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    return one == other and isinstance(one, bool) == isinstance(other, bool)'''
+
 _KEYS = {
     "start_time": "run.start_time or run.expected_start_time",
     "duration": "duration(run)",
@@ -156,6 +165,7 @@ class _Script:
         if self._indent == 0:
             self._lines.append("")
         if recipe.conditions:
+            self._functions |= {_IS_SAME: None} if any("is_same(run." in one for one in recipe.conditions) else {}
             self._write("# What Prefect cannot filter by:")
             self._lines += _kept(name, source, recipe.conditions, self._indent)
         elif source != name:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
+from prefect_nbviz import forms
 from prefect_nbviz.abilities import Abilities
 from prefect_nbviz.criteria import DEFAULT_LIMIT, FlowRunCriteria, RunCriteria, RunKind, TaskRunCriteria
 from prefect_nbviz.curl_code import curl_code
 from prefect_nbviz.errors import QueryError
 from prefect_nbviz.json_code import criteria_of, json_code, without_kind
-from prefect_nbviz.plan import Plan, make_plan
+from prefect_nbviz.plan import Plan
+from prefect_nbviz.prelude import make_whole_plan
 from prefect_nbviz.python_code import python_code
 
 __all__ = [
@@ -25,6 +27,15 @@ __all__ = [
     "as_query",
     "query_of_either",
 ]
+
+
+def _present(now: object) -> datetime:
+    """Give the moment that relative times count from."""
+    if now is None:
+        return datetime.now(UTC)
+    if isinstance(now, datetime):
+        return forms.aware("now", now)
+    raise QueryError(f"now is a datetime with a time zone, not {type(now).__name__}.")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -50,7 +61,9 @@ class RunQuery(RunCriteria):
           tags_none
         Requests: 2 to count, 1 for 199 rows of each filter (all its rows), and a few for names behind ids.
         """
-        return make_plan(self, now=now or datetime.now(UTC), abilities=Abilities.of(server_version))
+        if not isinstance(server_version, str | None):
+            raise QueryError(f"server_version is text, such as '3.4.25', not {type(server_version).__name__}.")
+        return make_whole_plan(self, now=_present(now), abilities=Abilities.of(server_version))
 
     def to_python(self) -> str:
         """Give Python that does the same with nothing but Prefect's own client, for the newest server and client.
@@ -84,8 +97,9 @@ class RunQuery(RunCriteria):
     def to_curl(self, *, now: datetime | None = None) -> str:
         r"""Give a shell script of curl and jq that prints the same runs in the same order, as one JSON array.
 
-        It takes the server from `PREFECT_API_URL` and the key, if there is one, from `PREFECT_API_KEY`; neither
-        is in it. One page by id takes one curl and no jq; else all that matches is read, whatever the limit.
+        It takes the server from `PREFECT_API_URL`, and who asks from `PREFECT_API_KEY` (Prefect Cloud) or
+        `PREFECT_API_AUTH_STRING` (`user:password` of a server of your own), of which the key goes first; none of
+        them is in it. One page by id takes one curl and no jq; else all that matches is read, whatever the limit.
 
         Parameters
         ----------
@@ -100,11 +114,12 @@ class RunQuery(RunCriteria):
         --------
         >>> print(TaskRunQuery(state_type="FAILED", sort="ID_DESC", limit=10).to_curl())
         curl -fsS "$PREFECT_API_URL/task_runs/filter" \
+          ${PREFECT_API_AUTH_STRING:+-u "$PREFECT_API_AUTH_STRING"} \
           ${PREFECT_API_KEY:+-H "Authorization: Bearer $PREFECT_API_KEY"} \
           -H 'Content-Type: application/json' \
           -d '{"task_runs": {"state": {"type": {"any_": ["FAILED"]}}}, "sort": "ID_DESC", "limit": 10}'
         """
-        return curl_code(self, now=now or datetime.now(UTC))
+        return curl_code(self, now=_present(now))
 
     def to_json(self) -> str:
         """Give the query as JSON text that `from_json` reads: its kind, and the criteria that are set.

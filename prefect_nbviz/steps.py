@@ -10,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prefect_nbviz.abilities import Abilities
-from prefect_nbviz.criteria import FlowRunCriteria, RunCriteria, Window
-from prefect_nbviz.filters import finds_too_much
+from prefect_nbviz.criteria import FlowRunCriteria, RunCriteria
+from prefect_nbviz.filters import excludes_ids, finds_too_much, unwanted_ids
 from prefect_nbviz.order import Row, moment
+from prefect_nbviz.parameters import is_same
+from prefect_nbviz.window import Window
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,14 @@ def steps(query: RunCriteria, window: Window, abilities: Abilities) -> Iterable[
             lambda row: row["state_name"] is not None and row["state_name"] not in names,
             f"run.state_name is not None and run.state_name not in {sorted(names)!r}",
             f".state_name != null and (.state_name | {jq_among(names)} | not)",
+        )
+    if query.ids_not and not excludes_ids(query):
+        ids = frozenset(unwanted_ids(query))
+        yield Step(
+            "ids_not",
+            lambda row: row["id"] not in ids,
+            f"str(run.id) not in {{{', '.join(map(repr, sorted(ids)))}}}",
+            f".id | {jq_among(ids)} | not",
         )
     if query.run_count_min is not None:
         least = query.run_count_min
@@ -112,32 +122,42 @@ def _end_steps(window: Window) -> Iterable[Step]:
 
 def _flow_run_steps(query: FlowRunCriteria, abilities: Abilities) -> Iterable[Step]:
     if query.created_by is not None and not abilities.filters_by_creator:
-        types = frozenset(query.created_by)
+        wanted: Any = query.created_by
+        creators = frozenset(wanted)
         yield Step(
             "created_by: this server cannot filter by it",
-            lambda row: (row["created_by"] or {}).get("type") in types,
-            f"run.created_by is not None and run.created_by.type in {sorted(types)!r}",
-            f".created_by.type | {jq_among(types)}",
+            lambda row: not creators.isdisjoint((row["created_by"] or {}).get(word) for word in ("type", "id")),
+            f"run.created_by is not None and {{run.created_by.type, str(run.created_by.id)}} & set({sorted(creators)!r})",
+            f".created_by | (.type, .id) | {jq_among(creators)}",
         )
     if query.auto_scheduled is not None:
-        wanted = query.auto_scheduled
+        is_wanted = query.auto_scheduled
         yield Step(
             "auto_scheduled",
-            lambda row: bool(row["auto_scheduled"]) is wanted,
-            f"run.auto_scheduled is {wanted}",
-            f"(.auto_scheduled // false) == {json.dumps(wanted)}",
+            lambda row: bool(row["auto_scheduled"]) is is_wanted,
+            f"run.auto_scheduled is {is_wanted}",
+            f"(.auto_scheduled // false) == {json.dumps(is_wanted)}",
         )
     for name, value in (query.parameters or {}).items():
         yield _parameter_step(name, value)
 
 
 def _parameter_step(name: str, value: Any) -> Step:
+    found = f"run.parameters[{name!r}]"
+    is_equal = f"is_same({found}, {value!r})" if _is_ambiguous(value) else f"{found} == {value!r}"
     return Step(
         f"parameters: {name}",
-        lambda row: name in row["parameters"] and row["parameters"][name] == value,
-        f"{name!r} in run.parameters and run.parameters[{name!r}] == {value!r}",
+        lambda row: name in row["parameters"] and is_same(row["parameters"][name], value),
+        f"{name!r} in run.parameters and {is_equal}",
         _jq_parameter(name, value),
     )
+
+
+def _is_ambiguous(value: Any) -> bool:
+    """Say whether Python would take a value for another: True is 1 there, and is not in JSON."""
+    if isinstance(value, dict | list):
+        return any(map(_is_ambiguous, value.values() if isinstance(value, dict) else value))
+    return value in (0, 1)
 
 
 def jq_among(values: Iterable[str]) -> str:

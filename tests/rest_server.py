@@ -16,6 +16,7 @@ class Rest:
     def __init__(self, rows: list[dict[str, Any]]) -> None:
         self.rows = sorted(rows, key=lambda row: row["id"], reverse=True)
         self.asked: list[dict[str, Any]] = []
+        self.authorizations: list[str | None] = []
         self.breaks_at = -1
 
     def answer(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
@@ -24,7 +25,7 @@ class Rest:
         self.asked.append(body)
         if len(self.asked) == self.breaks_at:
             return 500, {"detail": "broken"}
-        offset = body["offset"] or 0
+        offset = body.get("offset") or 0
         return 200, self.rows[offset : offset + min(body.get("limit") or 7, 7)]
 
 
@@ -35,6 +36,7 @@ def serving(rest: Rest) -> Iterator[str]:
             self.give(200 if "version" in self.path else 404, "3.8.8")
 
         def do_POST(self) -> None:
+            rest.authorizations.append(self.headers["Authorization"])
             body = self.rfile.read(int(self.headers["Content-Length"]))
             self.give(*rest.answer(self.path, json.loads(body)))
 
@@ -55,6 +57,10 @@ def serving(rest: Rest) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def flow_run(number: int) -> dict[str, Any]:
+    return task_run(number) | {"flow_id": "00000000-0000-4000-8000-000000000000"}
 
 
 def task_run(number: int) -> dict[str, Any]:

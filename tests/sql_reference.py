@@ -76,6 +76,7 @@ def conditions(kind: str, criteria: dict[str, Any], now: datetime) -> tuple[list
         add(f"not {has}", tag)
     add_negations(add, criteria)
     add_flow_run_criteria(add, among, criteria)
+    add_links(add, among, criteria)
     add_flows(add, among, kind, criteria)
     add_window(add, criteria, now)
     add_parents(add, among, criteria, now)
@@ -83,7 +84,12 @@ def conditions(kind: str, criteria: dict[str, Any], now: datetime) -> tuple[list
 
 
 def add_negations(add: Any, criteria: dict[str, Any]) -> None:
-    for word, column in (("name_not", "name"), ("state_type_not", "state_type"), ("state_name_not", "state_name")):
+    for word, column in (
+        ("ids_not", "id"),
+        ("name_not", "name"),
+        ("state_type_not", "state_type"),
+        ("state_name_not", "state_name"),
+    ):
         if criteria.get(word):
             add(f"r.{column} not in ({','.join('?' * len(criteria[word]))})", *criteria[word])
     for key in criteria.get("tag_keys", ()):
@@ -113,7 +119,9 @@ def add_flow_run_criteria(add: Any, among: Any, criteria: dict[str, Any]) -> Non
             *criteria["ancestor"],
         )
     if "created_by" in criteria:
-        among("json_extract(r.created_by, '$.type')", criteria["created_by"])
+        marks = ",".join("?" * len(criteria["created_by"]))
+        either = " or ".join(f"json_extract(r.created_by, '$.{word}') in ({marks})" for word in ("type", "id"))
+        add(f"({either})", *criteria["created_by"], *criteria["created_by"])
     if "flow_version" in criteria:
         among("r.flow_version", criteria["flow_version"])
     if "auto_scheduled" in criteria:
@@ -141,6 +149,19 @@ def add_flows(add: Any, among: Any, kind: str, criteria: dict[str, Any]) -> None
         full = f"(select name from flow where id = {flow_of}) || '/' || {name}"
         marks = ",".join("?" * len(criteria["deployment"]))
         add(f"({name} in ({marks}) or {full} in ({marks}))", *criteria["deployment"], *criteria["deployment"])
+
+
+def add_links(add: Any, among: Any, criteria: dict[str, Any]) -> None:
+    columns = {"has_deployment": "deployment_id", "has_work_queue": "work_queue_name", "has_flow_run": "flow_run_id"}
+    for word, column in columns.items():
+        if word in criteria:
+            add(f"r.{column} is {'not ' if criteria[word] else ''}null")
+    for word, column in (("idempotency_key", "idempotency_key"), ("parent_task_run", "parent_task_run_id")):
+        if word in criteria:
+            among(f"r.{column}", criteria[word])
+    if "has_subflow_run" in criteria:
+        prefix = "" if criteria["has_subflow_run"] else "not "
+        add(f"{prefix}exists (select 1 from flow_run where parent_task_run_id = r.id)")
 
 
 def add_window(add: Any, criteria: dict[str, Any], now: datetime) -> None:

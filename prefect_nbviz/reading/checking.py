@@ -17,7 +17,7 @@ import pandas as pd
 from prefect_nbviz import frames, schema
 from prefect_nbviz.errors import AuthenticationError, NotConnectedError, RefusedError, ServerError, UnreachableError
 from prefect_nbviz.reading import findings
-from prefect_nbviz.reading.connection import Connection, Server, public_address
+from prefect_nbviz.reading.connection import Connection, Server, as_connection, public_address
 from prefect_nbviz.reading.findings import Finding
 from prefect_nbviz.reading.pages import PAGE
 from prefect_nbviz.reading.worker import Progress, run
@@ -64,7 +64,7 @@ def check(*, connection: Connection | None = None) -> pd.DataFrame:
     """
 
     async def work(_: Progress) -> list[Finding]:
-        return await look(connection or Connection(), patience=PATIENCE)
+        return await look(as_connection(connection), patience=PATIENCE)
 
     data = findings.columns(run(work, progress=False, unit="checks"))
     frame = frames.typed(data, schema.CHECKS)
@@ -97,7 +97,7 @@ def _settings(connection: Connection) -> list[Finding]:
         profile = get_settings_context().profile
         url, source = PREFECT_API_URL.value(), f"profile {profile.name!r}"
         if "PREFECT_API_URL" in os.environ:
-            source = "the environment variable PREFECT_API_URL"
+            source = f"the environment variable PREFECT_API_URL, which goes before profile {profile.name!r}"
         elif url and PREFECT_API_URL not in profile.settings:
             source = f"a file of settings or this process; not from profile {profile.name!r}"
     return [

@@ -64,9 +64,13 @@ class Connection:
     """
 
     def __post_init__(self) -> None:
-        """Refuse a patience that would not bear a single try."""
+        """Refuse what is no address, which may be secret and is not told, and a patience that would not bear a try."""
+        for word, value in (("an address", self.api_url), ("a key", self.api_key)):
+            if not isinstance(value, str | None):
+                raise QueryError(f"Connection takes {word} as text, as in {_EXAMPLE}, not {type(value).__name__}.")
         if not self.patience > 0:
             raise QueryError(f"patience is a number of seconds above 0, not {self.patience!r}.")
+        object.__setattr__(self, "api_url", self.api_url and self.api_url.strip())
 
     def __repr__(self) -> str:
         """Show the address without secrets."""
@@ -95,7 +99,7 @@ class Connection:
         from prefect.client.orchestration import PrefectClient, get_client  # noqa: PLC0415 - takes seconds
         from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - likewise
 
-        api_url = self.api_url or PREFECT_API_URL.value()
+        api_url = PREFECT_API_URL.value() if self.api_url is None else self.api_url
         if not api_url:
             raise NotConnectedError(
                 "No Prefect API URL is set: run `prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api` "
@@ -107,9 +111,25 @@ class Connection:
         if self.transport is not None:
             settings["transport"] = self.transport
         with _addresses_read(api_url):
-            if self.api_url:
-                return PrefectClient(self.api_url, api_key=self.api_key, httpx_settings=settings)
+            if self.api_url is not None:
+                return PrefectClient(api_url, api_key=self.api_key, httpx_settings=settings)
             return get_client(httpx_settings=settings)
+
+
+_EXAMPLE = 'Connection("http://127.0.0.1:4200/api")'
+
+
+def as_connection(connection: Connection | None) -> Connection:
+    """Give the connection that a person meant: that of the active profile for None.
+
+    Raises
+    ------
+    QueryError
+        It is something else, such as an address.
+    """
+    if isinstance(connection, Connection | None):
+        return connection or Connection()
+    raise QueryError(f"connection takes a Connection, as in connection={_EXAMPLE}, not {type(connection).__name__}.")
 
 
 @dataclass(frozen=True)
@@ -204,8 +224,8 @@ class Server:
             raise httpx.DecodingError("no whole JSON", request=response.request) from error
 
     def _cause(self, error: Exception) -> Exception | None:
-        """Keep the cause of a failure, unless its text holds the address with a password in it."""
-        return None if urlsplit(str(self._client.api_url)).username else error
+        """Keep the cause of a failure, unless its text holds more of the address than may be shown."""
+        return error if str(self._client.api_url).rstrip("/") == self.address else None
 
     def _refusal(self, response: httpx.Response) -> ServerError:
         status = response.status_code

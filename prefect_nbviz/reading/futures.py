@@ -15,7 +15,7 @@ from prefect_nbviz.errors import FrameError, ServerError
 from prefect_nbviz.order import Row
 from prefect_nbviz.query import TaskRunQuery
 from prefect_nbviz.reading.answer import Answer
-from prefect_nbviz.reading.connection import Connection, Server
+from prefect_nbviz.reading.connection import Connection, Server, as_connection
 from prefect_nbviz.reading.names import rows_by_id
 from prefect_nbviz.reading.reader import Reader
 from prefect_nbviz.reading.subjects import run_ids
@@ -88,7 +88,7 @@ def read_futures(
 
     async def work(state: Progress) -> Answer:
         state.total = len(ids)
-        async with (connection or Connection()).open(state) as server:
+        async with as_connection(connection).open(state) as server:
             tasks = _Tasks(server, ids, state)
             await tasks.look()
             await tasks.refuse_flow_runs()

@@ -14,7 +14,7 @@ from prefect_nbviz.errors import ServerError
 from prefect_nbviz.filters import batched
 from prefect_nbviz.order import Row
 from prefect_nbviz.reading.answer import Answer
-from prefect_nbviz.reading.connection import Connection, Server
+from prefect_nbviz.reading.connection import Connection, Server, as_connection
 from prefect_nbviz.reading.gate import MOST
 from prefect_nbviz.reading.names import rows_by_id
 from prefect_nbviz.reading.pages import PAGE
@@ -87,7 +87,7 @@ def read_states(
     of_runs: Mapping[str, Any] = getattr(runs, "attrs", {}).get(frames.ATTRS, {})
 
     async def work(state: Progress) -> Answer:
-        async with (connection or Connection()).open(state) as server:
+        async with as_connection(connection).open(state) as server:
             histories = _Histories(server, state)
             await histories.read(await resolved(server, asked), exact=exact)
             return histories.answer(of_runs)

@@ -10,7 +10,7 @@ import pandas as pd
 from prefect_nbviz.errors import IncompleteWarning
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery, as_query, query_of_either
 from prefect_nbviz.reading.answer import Answer
-from prefect_nbviz.reading.connection import Connection
+from prefect_nbviz.reading.connection import Connection, as_connection
 from prefect_nbviz.reading.counting import tally
 from prefect_nbviz.reading.reader import Reader
 from prefect_nbviz.reading.worker import Progress, Report, run
@@ -151,7 +151,7 @@ def read_state_type_counts(
     every_type = query_of_either(query, criteria).replace(sort="ID_DESC", state_type=None)
 
     async def work(state: Progress) -> tuple[dict[str, int | None], str | None]:
-        async with (connection or Connection()).open(state) as server:
+        async with as_connection(connection).open(state) as server:
             reader = Reader(server, every_type, Progress())
             counts = await tally(reader.pages.state_types, await reader.plan())
             return {kind: None if counts is None else counts[kind] for kind in STATE_TYPES}, reader.missing
@@ -164,7 +164,7 @@ def read_state_type_counts(
 
 def _read(query: RunQuery, connection: Connection | None, progress: bool | Report) -> pd.DataFrame:  # noqa: FBT001 - the caller's
     async def work(state: Progress) -> Answer:
-        async with (connection or Connection()).open(state) as server:
+        async with as_connection(connection).open(state) as server:
             return await Reader(server, query, state).read()
 
     noun = query.kind.replace("_", " ") + "s"

@@ -16,7 +16,7 @@ from prefect_nbviz.errors import IncompleteWarning
 from prefect_nbviz.order import Body, Row, iso
 from prefect_nbviz.plan import Plan
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery, query_of_either
-from prefect_nbviz.reading.connection import Connection
+from prefect_nbviz.reading.connection import Connection, as_connection
 from prefect_nbviz.reading.counting import count, tally
 from prefect_nbviz.reading.reader import Reader
 from prefect_nbviz.reading.worker import Progress, Report, run
@@ -74,7 +74,7 @@ def count_runs(
     everything = query_of_either(query, criteria).replace(limit=None, sort="ID_DESC")
 
     async def work(state: Progress) -> tuple[int, str | None]:
-        async with (connection or Connection()).open(state) as server:
+        async with as_connection(connection).open(state) as server:
             reader = Reader(server, everything, state)
             counted = await count(reader.pages, await reader.plan())
             return len(await reader.ids()) if counted is None else counted, reader.missing
@@ -143,7 +143,7 @@ def read_run_counts(
     everything = query_of_either(query, criteria).replace(limit=None, sort="EXPECTED_START_TIME_ASC")
 
     async def work(state: Progress) -> pd.DataFrame:
-        async with (connection or Connection()).open(state) as server:
+        async with as_connection(connection).open(state) as server:
             reader = Reader(server, everything, state)
             plan = await reader.plan()
             counted = await count(reader.pages, plan)

@@ -62,7 +62,7 @@ def explore(
     """
     if query is None and not criteria:
         query = TaskRunQuery(since="1d")
-    query_type: type[RunQuery] = TaskRunQuery if query is None else type(query)
+    query_type: type[RunQuery] = type(query) if isinstance(query, RunQuery) else TaskRunQuery
     asked: Any = as_query(query_type, query, criteria)
     return RunExplorer(asked, connection=connection, tz=tz)
 

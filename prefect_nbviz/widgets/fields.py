@@ -7,9 +7,9 @@ from typing import Any
 
 import ipywidgets as ipw
 
-from prefect_nbviz import forms
 from prefect_nbviz.criteria import DEFAULT_LIMIT, SUBFLOW, TOP_LEVEL
 from prefect_nbviz.errors import QueryError
+from prefect_nbviz.parameters import parameter_texts, parameter_values
 from prefect_nbviz.states import STATE_NAMES, STATE_TYPES
 from prefect_nbviz.widgets.chips import StateField, TagField
 
@@ -39,13 +39,17 @@ ESSENTIAL = ("tags_any", "name_like", "flow")
 """The criteria that are always in sight, beside the state types, the window and the limit."""
 
 GROUPS = {
-    "Name and tags": ("name", "name_not", "ids", "tags_all", "tags_none", "tag_keys", "untagged"),
+    "Name and tags": ("name", "name_not", "ids", "ids_not", "tags_all", "tags_none", "tag_keys", "untagged"),
     "State and time": (
         *("state_type_not", "state_name", "state_name_not", "run_count_min"),
         *("time_field", "start_time_fallback", "sort"),
     ),
     "Where it ran": ("deployment", "work_pool", "work_queue"),
-    "Flow runs only": ("parent", "ancestor", "created_by", "flow_version", "auto_scheduled", "parameters"),
+    "Flow runs only": (
+        *("parent", "parent_task_run", "ancestor", "created_by", "flow_version", "idempotency_key", "parameters"),
+        *("has_deployment", "has_work_queue", "auto_scheduled"),
+    ),
+    "Task runs only": ("has_flow_run", "has_subflow_run"),
 }
 """The criteria that are folded away, by what stands over them."""
 
@@ -135,10 +139,10 @@ class ParametersField(Field):
         QueryError
             A text is no name with a value.
         """
-        return forms.parameter_values("parameters", self.widget.value) if self.widget.value else None
+        return parameter_values("parameters", self.widget.value) if self.widget.value else None
 
     def _put(self, value: Any) -> None:
-        self.widget.value = forms.parameter_texts(value or {})
+        self.widget.value = parameter_texts(value or {})
 
     def take(self, value: Any) -> bool:
         """Make the control say the values, and tell whether it can; if not, it says nothing."""
@@ -185,6 +189,7 @@ def _texts() -> dict[str, dict[str, Any]]:
         "name": {"label": "Name is"},
         "name_not": {"label": "Name is not"},
         "ids": {"label": "Run ids", "placeholder": "paste any number"},
+        "ids_not": {"label": "Run ids: none of", "placeholder": "paste any number"},
         "flow": {"label": "Flow", "placeholder": "daily_ingest"},
         "deployment": {"label": "Deployment", "placeholder": "flow/deployment"},
         "work_pool": {"label": "Work pool"},
@@ -192,9 +197,11 @@ def _texts() -> dict[str, dict[str, Any]]:
         "state_type_not": {"label": "State type is not", "placeholder": "FAILED", "suggestions": [*STATE_TYPES]},
         "state_name": {"label": "State name", "placeholder": "TimedOut", "suggestions": [*STATE_NAMES]},
         "state_name_not": {"label": "State name is not", "placeholder": "Late", "suggestions": [*STATE_NAMES]},
+        "parent_task_run": {"label": "Parent task run", "placeholder": "ids of task runs"},
         "ancestor": {"label": "Below flow runs (whole tree)", "placeholder": "ids of flow runs"},
         "created_by": {"label": "Created by", "placeholder": "SCHEDULE", "suggestions": [*_CREATORS]},
         "flow_version": {"label": "Flow version"},
+        "idempotency_key": {"label": "Idempotency key"},
     }
 
 
@@ -204,12 +211,21 @@ def _choices() -> dict[str, tuple[str, dict[str, Any]]]:
         "untagged": ("Without tags", _YES_NO),
         "time_field": (
             "Time is of",
-            {"Start": "start_time", "End": "end_time", "Expected start": "expected_start_time"},
+            {
+                "Start": "start_time",
+                "End": "end_time",
+                "Expected start": "expected_start_time",
+                "Next scheduled start (flow runs)": "next_scheduled_start_time",
+            },
         ),
         "start_time_fallback": ("Runs that never started", {"Count at expected start": True, "Are left out": False}),
         "sort": ("Order", {label: sort for sort, label in SORTS.items()}),
         "parent": ("Parent", {"Any": ANY, "Top level only": TOP_LEVEL, "Subflow runs only": SUBFLOW}),
         "auto_scheduled": ("Made by a schedule", _YES_NO),
+        "has_deployment": ("Has a deployment", _YES_NO),
+        "has_work_queue": ("Has a work queue", _YES_NO),
+        "has_flow_run": ("Has a flow run", _YES_NO),
+        "has_subflow_run": ("Stands for a subflow run", _YES_NO),
     }
 
 

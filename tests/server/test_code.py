@@ -58,18 +58,19 @@ class Draw:
             "name_not": lambda: self.some(self.names[kind], 2),
             "name_like": lambda: self.random.choice(["a", "-", "_", "<IMG", "TRANS", "%", "é"]),
             "ids": lambda: self.some(self.ids[kind], 30),
+            "ids_not": lambda: self.some(self.ids[kind], 30),
             "flow": lambda: self.some(["daily_ingest", "train_model", "billing_rollup", "none"]),
             "deployment": lambda: self.some(["nightly", "daily_ingest/nightly", "weekly", "a/b"]),
             "work_pool": lambda: self.some(["demo-pool", "none"], 1),
             "work_queue": lambda: self.some(["high", "default"], 1),
             "run_count_min": lambda: 2,
             "start_time_fallback": lambda: False,
-            **(self.of_flow_runs() if kind == "flow_run" else {"flow_runs": self.flow_runs}),
+            **(self.of_flow_runs() if kind == "flow_run" else self.of_task_runs()),
         }
         criteria: dict[str, Any] = {word: draw() for word, draw in choices.items() if self.random.random() < 0.06}
         if self.random.random() < 0.4:
             criteria |= {"since": self.random.choice(["3w", "2d", "3h"]), "until": self.random.choice(["2s", "+2h"])}
-            criteria["time_field"] = self.random.choice(["start_time", "end_time", "expected_start_time"])
+            criteria["time_field"] = self.random.choice(QUERY_TYPES[kind].time_fields)
         sort, limit = self.random.choice(QUERY_TYPES[kind].sorts), self.random.choice([1, 2, 20, 199, 1000, None])
         return QUERY_TYPES[kind](**criteria, sort=sort, limit=limit)
 
@@ -78,10 +79,21 @@ class Draw:
         return {
             "parent": lambda: self.random.choice(["top_level", "subflow", parents]),
             "ancestor": lambda: parents,
-            "created_by": lambda: ["DEPLOYMENT", "USER"],
+            "parent_task_run": lambda: self.some(self.ids["task_run"], 200),
+            "created_by": lambda: ["DEPLOYMENT", "USER", self.ids["flow_run"][0]],
+            "has_deployment": lambda: self.random.choice([True, False]),
+            "has_work_queue": lambda: self.random.choice([True, False]),
+            "idempotency_key": lambda: ["no such key"],
             "flow_version": lambda: ["v1"],
             "auto_scheduled": lambda: self.random.choice([True, False]),
             "parameters": lambda: self.random.choice([{"source": "orders"}, {"region": "eu"}]),
+        }
+
+    def of_task_runs(self) -> dict[str, Any]:
+        return {
+            "flow_runs": self.flow_runs,
+            "has_flow_run": lambda: self.random.choice([True, False]),
+            "has_subflow_run": lambda: self.random.choice([True, False]),
         }
 
     def flow_runs(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import warnings
@@ -46,6 +47,16 @@ RELAXED = settings(
 TAGS = ["prod", "dev", "etl", "billing", "nightly", "project_id:7", "nothing has this"]
 STATE_NAMES = ["Completed", "Failed", "TimedOut", "Cached", "Late", "Scheduled", "Cancelled"]
 STATE_TYPES = ["COMPLETED", "FAILED", "CRASHED", "SCHEDULED", "CANCELLED", "PENDING"]
+CREATOR = "00000000-0000-4000-8000-00000000000c"
+MORE = f"""
+update task_run set flow_run_id = null where rowid % 40 = 7;
+update flow_run set idempotency_key = 'key-' || (rowid % 4) || iif(rowid < 4, '', rowid) where rowid % 3 < 2;
+update flow_run set next_scheduled_start_time = expected_start_time where rowid % 5 = 1;
+update flow_run set created_by = '{{"id": "{CREATOR}", "type": "AUTOMATION"}}' where rowid % 6 = 2;
+update flow_run set parent_task_run_id = (select id from task_run where rowid = 150 * flow_run.rowid) where rowid % 7 = 3;
+"""
+"""What a made history lacks: task runs on their own, keys, times to come, creators, subflow runs."""
+
 FLOWS = ["daily_ingest", "train_model", "billing_rollup", "no such flow"]
 
 
@@ -56,6 +67,7 @@ def some(values: list[str], most: int = 3) -> st.SearchStrategy[list[str]]:
 def optional(flow_run_ids: list[str], ids: list[str], names: list[str]) -> dict[str, st.SearchStrategy[Any]]:
     return {
         "ids": some(ids, 20),
+        "ids_not": some(ids, 20),
         "name": some(names, 5),
         "name_not": some(names),
         "name_like": st.sampled_from(["a", "ACT", "_", "%", "-0", "e_", "<IMG"]),
@@ -81,7 +93,10 @@ def optional_of_flow_runs(flow_run_ids: list[str]) -> dict[str, st.SearchStrateg
     return {
         "parent": st.sampled_from(["top_level", "subflow"]) | some(flow_run_ids, 9),
         "ancestor": some(flow_run_ids, 9),
-        "created_by": some(["DEPLOYMENT", "USER"], 1),
+        "created_by": some(["DEPLOYMENT", "USER", CREATOR], 2),
+        "has_deployment": st.booleans(),
+        "has_work_queue": st.booleans(),
+        "idempotency_key": some(["key-1", "key-3", "no such key"]),
         "flow_version": some(["v1", "v2"]),
         "auto_scheduled": st.booleans(),
         "parameters": st.sampled_from([{"region": "eu"}, {"rows": 12}, {"source": "orders", "rows": 80}, {"day": 3}]),
@@ -103,11 +118,13 @@ class History:
     def of_flow_runs(self) -> st.SearchStrategy[FlowRunQuery]:
         ids = self.flow_runs["flow_run_id"].tolist()
         choices = optional(ids, ids, self.flow_runs["name"].tolist()) | optional_of_flow_runs(ids)
+        choices["parent_task_run"] = some(self.flow_runs["parent_task_run_id"].dropna().tolist(), 9)
         return self._queries(FlowRunQuery, choices)
 
     def of_task_runs(self) -> st.SearchStrategy[TaskRunQuery]:
         flow_run_ids = self.flow_runs["flow_run_id"].tolist()
         choices = optional(flow_run_ids, self.task_runs["task_run_id"].tolist(), self.task_runs["name"].tolist())
+        choices |= {"has_flow_run": st.booleans(), "has_subflow_run": st.booleans()}
         parents = st.none() | some(flow_run_ids, 9) | self.of_flow_runs()
         return self._queries(TaskRunQuery, choices, flow_runs=parents)
 
@@ -117,7 +134,7 @@ class History:
         words = st.lists(st.sampled_from(sorted(choices)), max_size=3, unique=True)
         chosen = words.flatmap(lambda picked: st.fixed_dictionaries({word: choices[word] for word in picked}))
         window = st.sampled_from([{}, {}, {"since": "20d", "until": "2m"}, {"since": "5d"}, {"until": "1d"}])
-        field = st.sampled_from(["start_time", "end_time", "expected_start_time"])
+        field = st.sampled_from(kind.time_fields)
         limit = st.sampled_from([1, 2, 199, 200, 201, 1_000, None])
         rest = st.fixed_dictionaries({"sort": st.sampled_from(kind.sorts), "limit": limit, "time_field": field, **more})
         return st.tuples(chosen, window, rest).map(
@@ -154,6 +171,8 @@ def long() -> Iterator[History]:
             "200",
         ]
         subprocess.run(command, check=True, capture_output=True)
+        with sqlite3.connect(server.database) as database:
+            database.executescript(MORE)
         yield history(server)
 
 

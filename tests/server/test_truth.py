@@ -272,6 +272,25 @@ def none(value: Any) -> Any:
     return None if pd.isna(value) else value
 
 
+@pytest.mark.parametrize("span", [("99999w", "+400000w"), ("0001-01-01T00:00Z", "9999-12-31T23:59:59.999999Z")])
+def test_times_far_away(span: tuple[str, str], connection: Connection) -> None:
+    for read in (read_flow_runs, read_task_runs):
+        everything = read(limit=None, connection=connection, progress=False)
+        assert len(read(since=span[0], until=span[1], limit=None, connection=connection, progress=False)) == len(
+            everything
+        )
+
+
+def test_subflow_runs_by_the_task_runs_that_stand_for_them(connection: Connection) -> None:
+    tasks = read_task_runs(has_subflow_run=True, limit=None, connection=connection, progress=False)
+    subflows = read_flow_runs(parent_task_run=tasks, limit=None, connection=connection, progress=False)
+    assert len(subflows) > 1
+    assert {*subflows["parent_task_run_id"]} == {*tasks["task_run_id"]}
+    assert {*subflows["flow_run_id"]} == {
+        *read_flow_runs(parent="subflow", limit=None, connection=connection, progress=False)["flow_run_id"]
+    }
+
+
 def test_parents_by_frame_by_ids_and_by_query_are_the_same(connection: Connection) -> None:
     query = FlowRunQuery(tags_all="prod", flow="daily_ingest")
     runs = read(query, connection)

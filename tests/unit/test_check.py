@@ -104,7 +104,10 @@ def test_where_the_address_comes_from(dead_address: str, monkeypatch: pytest.Mon
         assert told().loc["server address", "found"] == f"{dead_address} (from profile 'mine')"
         with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}):
             monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
-            assert "(from the environment variable PREFECT_API_URL)" in told().loc["server address", "found"]
+            assert (
+                "the environment variable PREFECT_API_URL, which goes before profile 'mine')"
+                in (told().loc["server address", "found"])
+            )
     monkeypatch.delenv("PREFECT_API_URL")
     with temporary_settings({PREFECT_API_URL: dead_address}):
         assert "a file of settings or this process" in told().loc["server address", "found"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from rest_server import Rest, serving, task_run
+from rest_server import Rest, flow_run, serving, task_run
 
 from prefect_nbviz import FlowRunQuery, TaskRunQuery
 from prefect_nbviz.client_filters import as_client_can, times
@@ -50,8 +50,8 @@ def run_python(code: str, url: str) -> list[str]:
     return [str(run.id) for run in namespace["runs"]]
 
 
-def run_shell(code: str, url: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "PREFECT_API_URL": url, "no_proxy": "127.0.0.1"}
+def run_shell(code: str, url: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "PREFECT_API_URL": url, "no_proxy": "127.0.0.1", **more}
     return subprocess.run(["bash", "-c", code], capture_output=True, text=True, env=environment, check=False)
 
 
@@ -100,6 +100,7 @@ def test_order_steps_and_limit_are_a_line_each() -> None:
 def test_one_page_is_one_curl() -> None:
     assert FlowRunQuery(ids=ID, name_not="it's", limit=None, sort="NAME_ASC").to_curl() == (
         'curl -fsS "$PREFECT_API_URL/flow_runs/filter" \\\n'
+        '  ${PREFECT_API_AUTH_STRING:+-u "$PREFECT_API_AUTH_STRING"} \\\n'
         '  ${PREFECT_API_KEY:+-H "Authorization: Bearer $PREFECT_API_KEY"} \\\n'
         "  -H 'Content-Type: application/json' \\\n"
         f"""  -d '{{"flow_runs": {{"id": {{"any_": ["{ID}"]}}}}, "sort": "ID_DESC", "limit": 200}}' |\n"""
@@ -110,10 +111,13 @@ def test_one_page_is_one_curl() -> None:
 def everything(kind: str, text: list[str]) -> dict[str, Any]:
     words = ["name", "name_not", "flow", "deployment", "work_pool", "work_queue", "tags_all", "tags_any", "tags_none"]
     words += ["tag_keys", "state_name", "state_name_not"]
-    more: dict[str, Any] = {"name_like": text[0], "run_count_min": 2, "untagged": False}
+    more: dict[str, Any] = {"name_like": text[0], "run_count_min": 2, "untagged": False, "ids_not": ID}
     if kind == "flow_run":
-        words += ["created_by", "flow_version"]
+        words += ["created_by", "flow_version", "idempotency_key"]
         more |= {"auto_scheduled": True, "parameters": {text[0]: [*text, {text[-1]: None}]}, "parent": ID}
+        more |= {"has_deployment": True, "has_work_queue": False, "parent_task_run": ID}
+    else:
+        more |= {"has_flow_run": True, "has_subflow_run": False}
     return dict.fromkeys(words, text) | more
 
 
@@ -163,6 +167,25 @@ def test_no_key_and_no_address(monkeypatch) -> None:
             assert "someone" not in text
 
 
+@needs_jq
+@pytest.mark.parametrize(
+    ("variables", "header"),
+    [
+        ({}, None),
+        ({"PREFECT_API_AUTH_STRING": "me:it's \"a $secret"}, "Basic bWU6aXQncyAiYSAkc2VjcmV0"),
+        ({"PREFECT_API_KEY": "pnu_secret"}, "Bearer pnu_secret"),
+        ({"PREFECT_API_KEY": "pnu_secret", "PREFECT_API_AUTH_STRING": "me:you"}, "Bearer pnu_secret"),
+    ],
+)
+def test_who_asks_comes_from_the_environment(variables: dict[str, str], header: str | None) -> None:
+    for query in (FlowRunQuery(limit=1, sort="ID_DESC"), TaskRunQuery(limit=None)):
+        rest = Rest([task_run(1)])
+        with serving(rest) as url:
+            done = run_shell(query.to_curl(), url, **variables)
+        assert len(json.loads(done.stdout)) == 1, done.stderr
+        assert {*rest.authorizations} == {header}
+
+
 def test_relative_times_stay_relative() -> None:
     query = TaskRunQuery(since="1.5h", until="+2w", flow_runs=FlowRunQuery(until="2026-01-01T00:00+01:00", limit=None))
     code = query.to_python()
@@ -172,12 +195,39 @@ def test_relative_times_stay_relative() -> None:
     assert "now = " not in TaskRunQuery(until=NOW).to_python()
 
 
+VALUES: list[Any] = [0, 1, True, False, 1.0, 0.0, None, "1", [1], [True], {"a": [0]}, {"a": [False]}, {}, []]
+
+
+@needs_jq
+@pytest.mark.parametrize("wanted", VALUES, ids=repr)
+def test_parameters_are_compared_as_json_compares(wanted: Any) -> None:
+    rows = [flow_run(number) | {"parameters": {"p": value}} for number, value in enumerate(VALUES)]
+    query = FlowRunQuery(parameters={"p": wanted}, limit=None, sort="ID_DESC")
+    (step,) = query.plan().steps
+    expected = sorted((row["id"] for row in rows if step.keeps(row)), reverse=True)
+    numbers = {0: 2, 1: 2}.get(wanted, 1) if isinstance(wanted, int | float) and not isinstance(wanted, bool) else 1
+    assert len(expected) == numbers
+    with serving(Rest(rows)) as url:
+        assert run_python(query.to_python(), url) == expected
+        assert [row["id"] for row in json.loads(run_shell(query.to_curl(), url).stdout)] == expected
+
+
+def test_code_compares_plainly_where_that_is_the_same() -> None:
+    assert "is_same" not in FlowRunQuery(parameters={"region": "eu", "rows": 12, "none": None}).to_python()
+
+
 def set_fields(body: Any) -> Any:
-    """Drop what the client adds to a body: unset fields, its operator, `is_null_` of flow run ids."""
+    """Drop what the client adds to a body: unset fields, its plain operator."""
     if not isinstance(body, dict):
         return body
-    kept = {word: set_fields(value) for word, value in body.items() if value is not None and word != "operator"}
+    kept = {word: set_fields(value) for word, value in body.items() if value is not None and value != "and_"}
     return {word: value for word, value in kept.items() if value != {}}
+
+
+OF_KIND: dict[str, dict[str, Any]] = {
+    "flow_run": {"created_by": ["USER", ID]},
+    "task_run": {"has_flow_run": False, "has_subflow_run": True},
+}
 
 
 def queries_of_every_filter() -> list[RunQuery]:
@@ -185,8 +235,8 @@ def queries_of_every_filter() -> list[RunQuery]:
     return [
         QUERY_TYPES[kind](**(everything(kind, ["a", "b/c"]) | shared | {"work_pool": None, "time_field": field} | more))
         for kind in ("flow_run", "task_run")
-        for field in ("start_time", "end_time", "expected_start_time")
-        for more in ({"start_time_fallback": False}, {"state_type_not": "FAILED"})
+        for field in QUERY_TYPES[kind].time_fields
+        for more in ({"start_time_fallback": False}, {"state_type_not": "FAILED", **OF_KIND[kind]})
     ]
 
 

@@ -11,13 +11,15 @@ import pytest
 from fake_server import FakeServer, task_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from prefect_nbviz import Connection, read_flow_runs, read_states, read_task_runs
+from prefect_nbviz import Connection, check, read_flow_runs, read_states, read_task_runs
 from prefect_nbviz.errors import (
     AuthenticationError,
     FrameError,
     IncompleteWarning,
     NotConnectedError,
+    QueryError,
     RefusedError,
+    ServerError,
     UnreachableError,
 )
 
@@ -65,6 +67,43 @@ def test_a_password_in_the_address_is_shown_nowhere(dead_address: str) -> None:
         read_task_runs(connection=connection)
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
     assert "hunter2" not in repr(connection)
+
+
+@pytest.mark.parametrize("secret", ["?key=hunter2", "#hunter2"])
+@pytest.mark.parametrize("status", [None, 401, 404, 500])
+def test_a_key_in_the_address_is_shown_nowhere(
+    thousand: FakeServer, dead_address: str, secret: str, status: int | None
+) -> None:
+    thousand.before_answer = lambda _: httpx.Response(status or 200, json={"detail": "no"})
+    transport = {} if status is None else {"transport": thousand}
+    connection = Connection(f"{dead_address}{secret}", **transport)  # type: ignore[arg-type]
+    with pytest.raises(ServerError) as caught:
+        read_task_runs(connection=connection)
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+    assert "hunter2" not in repr(connection)
+
+
+def test_the_cause_of_a_failure_stays_where_no_secret_is_in_the_address(dead_address: str) -> None:
+    with pytest.raises(UnreachableError) as caught:
+        read_task_runs(connection=Connection(dead_address))
+    assert isinstance(caught.value.__cause__, httpx.ConnectError)
+
+
+@pytest.mark.parametrize("url", ["", " "])
+def test_an_empty_address_is_none(url: str) -> None:
+    with pytest.raises(NotConnectedError, match="No Prefect API URL is set"):
+        read_task_runs(connection=Connection(url))
+    assert check(connection=Connection(url)).set_index("check").loc["clocks", "found"] == (
+        "not checked: no API URL is set"
+    )
+
+
+@pytest.mark.parametrize("read", [read_flow_runs, read_task_runs, check])
+def test_what_is_no_connection_gets_a_sentence(read) -> None:
+    with pytest.raises(QueryError, match=r'a Connection, as in connection=Connection\("http://.*"\), not str\.$'):
+        read(connection="http://me:hunter2@fake.invalid/api")
+    with pytest.raises(QueryError, match=r'takes an address as text, as in Connection\("http://.*"\), not int\.$'):
+        Connection(5)  # type: ignore[arg-type]
 
 
 def test_an_address_in_the_frame_has_no_password(thousand: FakeServer) -> None:

@@ -34,6 +34,7 @@ def shared_criteria(kind: str) -> dict[str, st.SearchStrategy[Any]]:
     return {
         **dict.fromkeys(words, texts),
         "ids": ids,
+        "ids_not": ids,
         "name_like": st.text(min_size=1),
         "untagged": st.booleans(),
         "state_type": types,
@@ -42,7 +43,7 @@ def shared_criteria(kind: str) -> dict[str, st.SearchStrategy[Any]]:
         "since": st.sampled_from(["3h", "1.5d", "2w"])
         | st.datetimes(max_value=datetime(2025, 1, 1), timezones=st.just(UTC)),
         "until": st.sampled_from(["1h", "+2d", "2100-01-01T00:00+01:00"]),
-        "time_field": st.sampled_from(["start_time", "end_time", "expected_start_time"]),
+        "time_field": st.sampled_from(QUERY_TYPES[kind].time_fields),
         "start_time_fallback": st.booleans(),
         "sort": st.sampled_from(QUERY_TYPES[kind].sorts),
         "limit": st.none() | st.integers(1, 5_000),
@@ -55,14 +56,20 @@ flow_run_queries = st.fixed_dictionaries(
     | {
         "parent": st.sampled_from(["top_level", "subflow"]) | ids,
         "ancestor": ids,
-        "created_by": texts,
+        "parent_task_run": ids,
+        "created_by": texts | ids,
+        "has_deployment": st.booleans(),
+        "has_work_queue": st.booleans(),
+        "idempotency_key": texts,
         "flow_version": texts,
         "auto_scheduled": st.booleans(),
         "parameters": st.dictionaries(st.text(), json_values, max_size=3),
     },
 ).map(lambda criteria: FlowRunQuery(**criteria))
 task_run_queries = st.fixed_dictionaries(
-    {}, optional=shared_criteria("task_run") | {"flow_runs": ids | flow_run_queries}
+    {},
+    optional=shared_criteria("task_run")
+    | {"flow_runs": ids | flow_run_queries, "has_flow_run": st.booleans(), "has_subflow_run": st.booleans()},
 ).map(lambda criteria: TaskRunQuery(**criteria))
 
 

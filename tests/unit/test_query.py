@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from collections import deque
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 import pytest
+from prefect.client.schemas.objects import StateType
 
-from prefect_nbviz import FlowRunQuery, TaskRunQuery, read_flow_runs, read_task_runs
+from prefect_nbviz import FlowRunQuery, TaskRunQuery, explore, read_flow_runs, read_task_runs
 from prefect_nbviz.errors import QueryError
 from prefect_nbviz.query import as_query
 
@@ -25,6 +28,43 @@ def test_one_value_or_many() -> None:
     assert FlowRunQuery(ids=ID.upper()) == FlowRunQuery(ids=[UUID(ID)])
     assert TaskRunQuery(state_type=["failed", "FAILED"]).state_type == ("FAILED",)
     assert TaskRunQuery(tags_any=pd.Series(["a", "b", "a"])).tags_any == ("a", "b")
+
+
+@pytest.mark.parametrize("many", [pd.Series, pd.Index, np.array, pd.Categorical, tuple, iter, set, deque])
+def test_many_values_of_any_type_become_plain_ones(many) -> None:
+    texts = FlowRunQuery(name=many(["Late", "b"]), state_type=many(["failed"]), tags_any=many(["c"]))
+    assert eval(repr(texts)) == texts == FlowRunQuery(name=["Late", "b"], state_type="FAILED", tags_any="c")
+    assert "np." not in texts.to_python() + texts.to_json()
+    ids = [ID, "11a20b04-e9ce-7607-9e7c-0fb4c7e2a82c"]
+    assert TaskRunQuery(ids=many(ids), flow_runs=many(ids)) == TaskRunQuery(ids=ids, flow_runs=ids)
+    assert FlowRunQuery(parent=many(ids), ancestor=many(ids)) == FlowRunQuery(parent=ids, ancestor=ids)
+
+
+def test_sets_are_in_order() -> None:
+    assert FlowRunQuery(name={f"{n}" for n in range(9)}).name == tuple("012345678")
+
+
+def test_numpys_values_become_plain_ones() -> None:
+    query = FlowRunQuery(
+        limit=np.int64(3),
+        run_count_min=np.uint8(2),
+        untagged=np.bool_(True),  # noqa: FBT003 - as it comes out of an array
+        start_time_fallback=np.bool_(False),  # noqa: FBT003 - likewise
+        name_like=np.str_("a"),
+        state_type=StateType.FAILED,
+        since=pd.Timestamp("2026-01-01T00:00:00.123456789Z"),
+        parameters={"rows": np.int64(3), "share": np.float64(0.5), "full": np.bool_(True), "of": np.array([1, 2])},  # noqa: FBT003 - likewise
+    )
+    assert eval(repr(query)) == query
+    assert FlowRunQuery.from_json(query.to_json()) == query
+    assert (query.limit, query.untagged, query.since) == (3, True, datetime(2026, 1, 1, 0, 0, 0, 123456, tzinfo=UTC))
+    assert query.parameters == {"rows": 3, "share": 0.5, "full": True, "of": [1, 2]}
+    assert "np." not in query.to_python()
+
+
+def test_parameters_are_compared_as_json_compares() -> None:
+    assert FlowRunQuery(parameters={"a": [{"b": 1}]}) == FlowRunQuery(parameters={"a": [{"b": 1.0}]})
+    assert FlowRunQuery(parameters={"a": [{"b": 1}]}) != FlowRunQuery(parameters={"a": [{"b": True}]})
 
 
 def test_a_query_is_a_value() -> None:
@@ -106,10 +146,20 @@ def test_without_times_nothing_is_bounded() -> None:
         ({"since": "yesterday"}, r"since cannot be 'yesterday': give an aware datetime"),
         ({"since": 5}, r"since cannot be 5: give an aware datetime"),
         ({"since": timedelta(days=-1)}, r"cannot be a negative timedelta"),
+        ({"since": pd.NaT}, r"since is no time \(NaT\), as the first or last of no rows: give a time, or leave it out"),
+        ({"since": "999999w"}, r"999999w is beyond the years 1 to 9999, which are all that a time can have: leave"),
+        ({"since": timedelta.max}, r"is beyond the years 1 to 9999"),
+        ({"since": "9" * 400 + "w"}, r"is beyond the years 1 to 9999"),
+        ({"since": "0001-01-01T00:00+05:00"}, r"0001-01-01 00:00:00\+05:00 is beyond"),
+        ({"until": "9999-12-31T23:59:59-05:00"}, r"9999-12-31 23:59:59-05:00 is beyond"),
         ({"limit": 0}, r"limit is a number from 1 up, or None"),
         ({"limit": -3}, r"limit is a number from 1 up, or None"),
         ({"limit": "10"}, r"limit is a number from 1 up, or None"),
         ({"limit": True}, r"limit is a number from 1 up, or None"),
+        ({"limit": np.float64(3)}, r"limit is a number from 1 up, or None"),
+        ({"name": pd.DataFrame({"a": ["b"]})}, r"name takes text or a list of text, not a DataFrame\."),
+        ({"ids": pd.DataFrame({"a": ["b"]})}, r"ids takes run ids \(UUIDs\), not a DataFrame;"),
+        ({"tags_any": {"a": 1}}, r"tags_any takes text or a list of text, not a dict\."),
         ({"ids": ["my-run"]}, r"ids takes run ids \(UUIDs\), not 'my-run'"),
         ({"ids": 7}, r"ids takes run ids \(UUIDs\), not 7"),
         ({"name": 7}, r"name takes text or a list of text, not 7"),
@@ -120,6 +170,7 @@ def test_without_times_nothing_is_bounded() -> None:
         ({"start_time_fallback": None}, r"start_time_fallback is True or False; not None"),
         ({"run_count_min": 0}, r"run_count_min is a number from 1 up"),
         ({"sort": "START_TIM_DESC"}, r"sort cannot be 'START_TIM_DESC'\. Did you mean"),
+        ({"ids_not": "my-run"}, r"ids_not takes run ids \(UUIDs\), not 'my-run'"),
         ({"time_field": "started"}, r"time_field cannot be 'started'\. Did you mean 'start_time'"),
     ],
 )
@@ -128,6 +179,10 @@ def test_what_cannot_be_is_said(read, criteria, says) -> None:
     with pytest.raises(QueryError, match=says) as caught:
         read(**criteria)
     assert "\n" not in str(caught.value)
+
+
+def test_words_of_any_case_become_the_known_ones() -> None:
+    assert FlowRunQuery(time_field="END_TIME", sort="name_asc") == FlowRunQuery(time_field="end_time", sort="NAME_ASC")
 
 
 def test_parents_are_a_query_a_frame_or_ids() -> None:
@@ -140,9 +195,49 @@ def test_parents_are_a_query_a_frame_or_ids() -> None:
         FlowRunQuery(flow_runs=[ID])
 
 
+def test_the_task_runs_that_subflow_runs_stand_behind() -> None:
+    frame = pd.DataFrame({"task_run_id": [ID, None], "flow_run_id": ["no id", None]})
+    assert FlowRunQuery(parent_task_run=frame) == FlowRunQuery(parent_task_run=UUID(ID))
+    with pytest.raises(QueryError, match=r"frame with a column 'task_run_id'; this one has id"):
+        FlowRunQuery(parent_task_run=pd.DataFrame({"id": [ID]}))
+
+
+def test_creators_are_types_or_ids() -> None:
+    assert FlowRunQuery(created_by=[UUID(ID), "USER"]) == FlowRunQuery(created_by=[ID.upper(), "USER"])
+
+
+def test_task_runs_have_no_window_of_their_next_start() -> None:
+    with pytest.raises(
+        QueryError, match=r"cannot be 'next_scheduled_start_time'\. Did you mean .* one of: start_time, "
+    ):
+        TaskRunQuery(time_field="next_scheduled_start_time", until="1h")
+
+
 def test_a_query_of_the_other_kind() -> None:
     with pytest.raises(QueryError, match="reads with a TaskRunQuery, not FlowRunQuery"):
         read_task_runs(FlowRunQuery())
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (lambda: FlowRunQuery("x"), r"FlowRunQuery takes criteria by name, as in FlowRunQuery\(name='x'\), not str"),
+        (lambda: TaskRunQuery({"name": "x"}), r"TaskRunQuery takes criteria by name, .*, not dict alone"),
+        (lambda: explore("daily"), r"This reads with a TaskRunQuery, not str; criteria are keywords"),
+        (lambda: FlowRunQuery.from_json(None), r"from_json takes JSON text, not NoneType"),
+        (
+            lambda: FlowRunQuery.from_json({"name": "x"}),
+            r"not dict; criteria in a dict are FlowRunQuery\(\*\*criteria\)",
+        ),
+        (lambda: FlowRunQuery().plan(now=datetime(2026, 1, 1)), r"now \(2026-01-01T00:00:00\) has no time zone"),
+        (lambda: FlowRunQuery().to_curl(now="today"), r"now is a datetime with a time zone, not str"),
+        (lambda: FlowRunQuery().plan(server_version=3.4), r"server_version is text, such as '3.4.25', not float"),
+    ],
+)
+def test_what_is_no_query_gets_a_sentence(asked, says) -> None:
+    with pytest.raises(QueryError, match=says) as caught:
+        asked()
+    assert "\n" not in str(caught.value)
 
 
 def test_keywords_win_over_the_query() -> None:

@@ -25,9 +25,9 @@ class CountingServer(FakeServer):
 
     forgets = 0
 
-    def _answer(self, path: str, body: dict[str, Any]) -> httpx.Response:
-        if not path.endswith("/task_runs/history"):
-            return super()._answer(path, body)
+    def _answer(self, url: httpx.URL, body: dict[str, Any]) -> httpx.Response:
+        if not url.path.endswith("/task_runs/history"):
+            return super()._answer(url, body)
         states = [{"state_type": "COMPLETED", "state_name": "Completed", "count_runs": len(self.rows) - self.forgets}]
         return httpx.Response(200, json=[{"interval_start": body["history_start"], "states": states}])
 

@@ -56,6 +56,7 @@ BOTH: list[dict[str, Any]] = [
     {"state_name": ["Late", "TimedOut", "NotReady"]},
     {"state_name_not": ["Completed", "Late"]},
     {"run_count_min": 2},
+    {"ids_not": "00000000-0000-4000-8000-000000000000"},
     *({"sort": sort} for sort in (*SORTS_OF_BOTH, *SORTS_BY_START, *SORTS_HERE) if sort not in NO_ORDER),
     *({**WIDE, "time_field": field} for field in ("start_time", "end_time", "expected_start_time")),
     *({"until": "1s", "time_field": field} for field in ("start_time", "end_time", "expected_start_time")),
@@ -69,10 +70,16 @@ FLOW_RUNS: list[dict[str, Any]] = [
     {"auto_scheduled": False},
     {"flow_version": ["2", "3"]},
     {"parameters": {"region": "us"}},
+    {"has_deployment": True},
+    {"has_deployment": False, "has_work_queue": False},
+    {"has_work_queue": True},
+    {"idempotency_key": "no such key"},
+    {**WIDE, "time_field": "next_scheduled_start_time"},
 ]
 
 CREATORS: list[dict[str, Any]] = [
     {"created_by": ["DEPLOYMENT", "USER"]},
+    {"created_by": ["USER", "00000000-0000-4000-8000-000000000000"]},
     {"created_by": "SCHEDULE", "tags_any": ["prod", "dev"]},
 ]
 
@@ -83,6 +90,10 @@ TASK_RUNS: list[dict[str, Any]] = [
     {"flow_runs": FlowRunQuery(parent="subflow", limit=None)},
     {"flow_runs": FlowRunQuery(created_by="DEPLOYMENT", limit=None)},
     {"flow_runs": []},
+    {"has_flow_run": True},
+    {"has_flow_run": False},
+    {"has_subflow_run": True},
+    {"has_subflow_run": False, "flow": "parent"},
 ]
 
 STATE_NAMES = {kind: f"select distinct state_name from {kind}" for kind in ("flow_run", "task_run")}
@@ -127,7 +138,8 @@ def columns(database: Path) -> set[str]:
 def of_tree(database: Path) -> list[dict[str, Any]]:
     """Give criteria that name the flow run at the root of a tree."""
     (root,) = select(database, "select r.id from flow_run r join flow f on f.id = r.flow_id where f.name = 'parent'")
-    return [{"parent": root}, {"ancestor": root}, {"ids": root}]
+    tasks = [one for (one,) in select(database, "select parent_task_run_id from flow_run") if one is not None]
+    return [{"parent": root}, {"ancestor": root}, {"ids": root}, {"ids_not": root}, {"parent_task_run": tasks[:2]}]
 
 
 def select(database: Path, sql: str) -> list[tuple[Any, ...]]:
