@@ -18,7 +18,7 @@ from prefect_nbviz.abilities import Abilities
 from prefect_nbviz.order import Body, Order, iso
 from prefect_nbviz.plan import Plan
 from prefect_nbviz.reading import figures
-from prefect_nbviz.reading.figures import RUNS, Bins
+from prefect_nbviz.reading.figures import Bins
 from prefect_nbviz.reading.harvest import Harvest
 from prefect_nbviz.reading.memory import Kept
 from prefect_nbviz.reading.pages import Pages
@@ -29,6 +29,18 @@ from prefect_nbviz.states import STATE_TYPES, TERMINAL_STATE_TYPES
 LATELY = timedelta(minutes=5)
 """How long before the last read a run may have ended and still be read anew: clocks differ, and task runs are recorded
 a while after they end."""
+
+FEW = 50
+"""Rows that are read rather than looked at more closely."""
+
+_BINS = 500
+"""What the server gives with one request, at most."""
+
+_BINS_IN_BIN = 100
+"""Bins for a closer look, which the server gives in the time of some 30 rows."""
+
+Span = tuple[datetime, datetime]
+"""First and last moment."""
 
 _UNFINISHED: Body = {"state": {"type": {"any_": [kind for kind in STATE_TYPES if kind not in TERMINAL_STATE_TYPES]}}}
 
@@ -64,26 +76,31 @@ class Again:
     async def read(self) -> bool:
         """Read what can have changed; say whether all rows stand, or it is better to read them all."""
         await self._read([_UNFINISHED, self._ended])
-        bins = await self._bins()
-        if bins is None:
+        spans = await self._changed(Bins.over(*await self._ends(), at_most=_BINS))
+        if sum(len(self._within(span)) for span in spans) > len(self.frame) / 2:
             return False
-        theirs = await figures.of_server(self._pages, self._plan, bins)
-        changed = figures.misfits(figures.of_frame(self.frame, bins), theirs)
-        is_changed = theirs.index.get_level_values("bin").isin(changed)
-        if theirs.loc[is_changed, RUNS].sum() > theirs[RUNS].sum() / 2:
-            return False
-        await self._read_spans([*bins.spans(changed)])
+        narrower = [span for spans in await asyncio.gather(*map(self._narrowed, spans)) for span in spans]
+        for span in narrower:
+            self.frame = self.frame.drop(self._within(span).index)
+        if narrower:
+            await self._read([{"expected_start_time": {"after_": iso(a), "before_": iso(b)}} for a, b in narrower])
         self.frame = in_order(self.frame, Order(self._plan.sort), self._id)
         return True
 
-    async def _read_spans(self, spans: Sequence[tuple[datetime, datetime]]) -> None:
-        """Read anew all that was expected between some times."""
-        for first, last in spans:
-            self.frame = self.frame[~self.frame["expected_start_time"].between(first, last)]
-        if spans:
-            await self._read(
-                [{"expected_start_time": {"after_": iso(one), "before_": iso(last)}} for one, last in spans]
-            )
+    async def _narrowed(self, span: Span) -> Sequence[Span]:
+        """Look closer at what has changed, where that takes the server less time than to give the rows."""
+        if len(self._within(span)) <= FEW:
+            return [span]
+        return await self._changed(Bins.over(*span, at_most=_BINS_IN_BIN))
+
+    async def _changed(self, bins: Bins) -> Sequence[Span]:
+        """Give the times in which the server's figures do not fit what is held."""
+        held = self._within((bins.start, bins.edge(bins.number) - timedelta.resolution))
+        theirs = await figures.of_server(self._pages, self._plan, bins)
+        return [*bins.spans(figures.misfits(figures.of_frame(held, bins), theirs))]
+
+    def _within(self, span: Span) -> pd.DataFrame:
+        return self.frame[self.frame["expected_start_time"].between(*span)]
 
     async def _read(self, choices: Sequence[Body]) -> None:
         """Read what fits one of some filters, and put it in the place of what is held of it."""
@@ -93,13 +110,14 @@ class Again:
         held = self.frame[~self.frame[self._id].isin(harvest.rows.keys())]
         self.frame = frames.joined(held, run_frame([*harvest.rows.values()], self._plan.kind, self._as_of))
 
-    async def _bins(self) -> Bins | None:
-        """Give bins for all that matches, or None where nothing does."""
+    async def _ends(self) -> Span:
+        """Give the first and last time of what is there and of what is held."""
         bodies = [body for part in self._plan.parts for body in self._plan.bodies(part)]
         orders = [Order(f"EXPECTED_START_TIME_{way}") for way in ("ASC", "DESC")]
-        ends = await asyncio.gather(*(self._pages.key_at(body, order, 0) for body in bodies for order in orders))
-        keys = [key for key in ends if key is not None]
-        return Bins.over(min(keys), max(keys)) if keys else None
+        there = await asyncio.gather(*(self._pages.key_at(body, order, 0) for body in bodies for order in orders))
+        held = self.frame["expected_start_time"].agg(["min", "max"]).dropna().dt.to_pydatetime()
+        ends = [*held, *(end for end in there if end is not None)]
+        return min(ends, default=self._as_of), max(ends, default=self._as_of)
 
 
 def can_be_read_again(plan: Plan, frame: pd.DataFrame, abilities: Abilities) -> bool:

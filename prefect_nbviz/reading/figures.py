@@ -24,9 +24,6 @@ RUNS = "count_runs"
 
 _SUMS = ("sum_estimated_run_time", "sum_estimated_lateness")
 _GROUP = ["bin", "state_type", "state_name"]
-_MOST_BINS = 500
-"""What the server gives with one request."""
-
 _SLACK = 0.001
 """Seconds by which times may differ: SQLite reckons in milliseconds."""
 
@@ -45,17 +42,17 @@ class Bins:
     """How many there are."""
 
     @classmethod
-    def over(cls, first: datetime, last: datetime) -> Bins:
-        """Give bins that hold two times and what is between them, as many as one request takes.
+    def over(cls, first: datetime, last: datetime, *, at_most: int) -> Bins:
+        """Give bins that hold two times and what is between them.
 
         Examples
         --------
-        >>> Bins.over(datetime(2026, 1, 1, 0, 0, 0, 9), datetime(2026, 1, 1, 1))
+        >>> Bins.over(datetime(2026, 1, 1, 0, 0, 0, 9), datetime(2026, 1, 1, 1), at_most=500)
         Bins(start=datetime.datetime(2026, 1, 1, 0, 0), seconds=8, number=451)
         """
         start = first.replace(microsecond=0)
         length = int((last - start).total_seconds())
-        seconds = length // _MOST_BINS + 1
+        seconds = length // at_most + 1
         return cls(start, seconds, length // seconds + 1)
 
     def edge(self, place: int) -> datetime:
@@ -108,7 +105,11 @@ def of_frame(frame: pd.DataFrame, bins: Bins) -> pd.DataFrame:
     data: dict[str, Any] = {"bin": bins.places(frame["expected_start_time"]), RUNS: 1}
     for what, spans in zip(_SUMS, (frame[RUN_TIME.name], late), strict=True):
         seconds = spans.dt.total_seconds().fillna(0).clip(lower=0)
-        data |= {what: seconds, f"least {what}": np.floor(seconds - _SLACK), f"most {what}": np.floor(seconds + _SLACK)}
+        data |= {
+            what: seconds,
+            f"least {what}": np.floor((seconds - _SLACK).clip(lower=0)),
+            f"most {what}": np.floor(seconds + _SLACK),
+        }
     figures = frame[["state_type", "state_name"]].assign(**data).groupby(_GROUP, observed=True).sum().reset_index()
     return figures.astype({"state_type": "str", "state_name": "str"}).set_index(_GROUP)
 

@@ -120,7 +120,7 @@ SORTS = st.sampled_from(
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     kind=st.sampled_from(["task_run", "flow_run"]),
     seed=st.integers(0, 99),
@@ -243,6 +243,23 @@ def test_where_most_changed_all_is_read() -> None:
     assert (again["state_name"] == "Cached").sum() == STEADY // 2 + 1
 
 
+def test_of_a_crowded_bin_only_what_is_near_the_change_is_read() -> None:
+    moments = [BEFORE - timedelta(days=number // 100, seconds=10 * (number % 100)) for number in range(400)]
+    rows = [
+        task_run(number, expected_start_time=iso(when), start_time=iso(when), end_time=iso(when))
+        for number, when in enumerate(moments)
+    ]
+    server, memory = FakeServer(rows), Memory(at_least=1)
+    for _ in range(2):
+        read_runs(TaskRunQuery(limit=None), server.connection, memory=memory, progress=False)
+    rows[250]["state_name"] = "Cached"
+    del rows[50]
+    again = read_runs(TaskRunQuery(limit=None), server.connection, memory=memory, progress=False)
+    assert 380 < kept(again) < 399
+    fresh = read_runs(TaskRunQuery(limit=None), server.connection, memory=memory, progress=False, fresh=True)
+    pd.testing.assert_frame_equal(again, fresh)
+
+
 def test_a_read_that_outgrew_its_limit_says_so() -> None:
     _, rows, read_it = remembering(limit=STEADY)
     assert not read_it().attrs["prefect_nbviz"]["truncated"]
@@ -300,7 +317,7 @@ def test_keys_tell_servers_people_and_queries_apart_and_show_no_secret() -> None
 @given(first=MOMENTS, seconds=st.floats(0, 1e8), places=st.sets(st.integers(0, 499)))
 def test_bins_hold_all_times_and_spans_all_of_their_bins(first: datetime, seconds: float, places: set[int]) -> None:
     last = first + timedelta(seconds=seconds)
-    bins = Bins.over(first, last)
+    bins = Bins.over(first, last, at_most=500)
     assert bins.start <= first
     assert last < bins.edge(bins.number)
     assert 1 <= bins.number <= 500
