@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import numpy as np
 import pandas as pd
 
 from prefect_nbviz import frames
@@ -77,30 +78,30 @@ class Again:
         """Read what can have changed; say whether all rows stand, or it is better to read them all."""
         await self._read([_UNFINISHED, self._ended])
         spans = await self._changed(Bins.over(*await self._ends(), at_most=_BINS))
-        if sum(len(self._within(span)) for span in spans) > len(self.frame) / 2:
+        if sum(self._is_within(span).sum() for span in spans) > len(self.frame) / 2:
             return False
-        narrower = [span for spans in await asyncio.gather(*map(self._narrowed, spans)) for span in spans]
-        for span in narrower:
-            self.frame = self.frame.drop(self._within(span).index)
-        if narrower:
-            await self._read([{"expected_start_time": {"after_": iso(a), "before_": iso(b)}} for a, b in narrower])
+        spans = [narrow for span in await asyncio.gather(*map(self._narrowed, spans)) for narrow in span]
+        if spans:
+            changed = np.logical_or.reduce([self._is_within(span) for span in spans])
+            self.frame = self.frame[~changed]
+            await self._read([{"expected_start_time": {"after_": iso(a), "before_": iso(b)}} for a, b in spans])
         self.frame = in_order(self.frame, Order(self._plan.sort), self._id)
         return True
 
     async def _narrowed(self, span: Span) -> Sequence[Span]:
         """Look closer at what has changed, where that takes the server less time than to give the rows."""
-        if len(self._within(span)) <= FEW:
+        if self._is_within(span).sum() <= FEW:
             return [span]
         return await self._changed(Bins.over(*span, at_most=_BINS_IN_BIN))
 
     async def _changed(self, bins: Bins) -> Sequence[Span]:
         """Give the times in which the server's figures do not fit what is held."""
-        held = self._within((bins.start, bins.edge(bins.number) - timedelta.resolution))
+        held = self.frame[self._is_within((bins.start, bins.edge(bins.number) - timedelta.resolution))]
         theirs = await figures.of_server(self._pages, self._plan, bins)
-        return [*bins.spans(figures.misfits(figures.of_frame(held, bins), theirs))]
+        return [*bins.spans(figures.misfits(held, bins, theirs))]
 
-    def _within(self, span: Span) -> pd.DataFrame:
-        return self.frame[self.frame["expected_start_time"].between(*span)]
+    def _is_within(self, span: Span) -> pd.Series[bool]:
+        return self.frame["expected_start_time"].between(*span)
 
     async def _read(self, choices: Sequence[Body]) -> None:
         """Read what fits one of some filters, and put it in the place of what is held of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -19,11 +19,15 @@ from prefect_nbviz.reading.pages import Pages
 from prefect_nbviz.reading.rows import RUN_TIME
 from prefect_nbviz.states import TERMINAL_STATE_TYPES
 
-RUNS = "count_runs"
-"""The column of how many runs there are; these names are the server's."""
+Group = tuple[int, str, str]
+"""Place of a bin, state type, state name."""
 
+Figure = tuple[int, str, str, str]
+"""The same, and what of its runs is told, in the server's words."""
+
+_RUNS = "count_runs"
 _SUMS = ("sum_estimated_run_time", "sum_estimated_lateness")
-_GROUP = ["bin", "state_type", "state_name"]
+_NOTHING = Counter[str]()
 _SLACK = 0.001
 """Seconds by which times may differ: SQLite reckons in milliseconds."""
 
@@ -59,6 +63,10 @@ class Bins:
         """Give the beginning of a bin, by its place from 0; of the one after the last, its end."""
         return self.start + timedelta(seconds=self.seconds) * place
 
+    def place(self, edge: datetime) -> int:
+        """Give the place of the bin with a beginning."""
+        return round((edge - self.start).total_seconds() / self.seconds)
+
     def places(self, times: pd.Series[pd.Timestamp]) -> pd.Series[int]:
         """Give the places of the bins that hold some times."""
         places: pd.Series[int] = (times - pd.Timestamp(self.start)) // pd.Timedelta(seconds=self.seconds)
@@ -72,56 +80,53 @@ class Bins:
             yield self.edge(ordered[begin]) - slack, self.edge(ordered[end - 1] + 1) + slack
 
 
-async def of_server(pages: Pages, plan: Plan, bins: Bins) -> pd.DataFrame:
-    """Ask for the figures of what matches (`POST /…/history`): a row for each bin and state that has runs."""
+async def of_server(pages: Pages, plan: Plan, bins: Bins) -> Counter[Figure]:
+    """Ask for the figures of what matches (`POST /…/history`)."""
     start, end = iso(bins.start), iso(bins.edge(bins.number))
 
-    async def measure(body: Body) -> Counter[tuple[int, str, str, str]]:
+    async def measure(body: Body) -> Counter[Figure]:
         states = await pages.history_states(body, start=start, end=end, seconds=bins.seconds)
         return Counter(
             {
-                (
-                    round((moment(begin) - bins.start).total_seconds() / bins.seconds),
-                    state["state_type"],
-                    state["state_name"],
-                    what,
-                ): state[what]
+                (bins.place(moment(begin)), state["state_type"], state["state_name"], what): state[what]
                 for begin, state in states
-                for what in (RUNS, *_SUMS)
+                for what in (_RUNS, *_SUMS)
             }
         )
 
-    told = await tally(measure, plan) or Counter()
-    table = pd.DataFrame([(*key, value) for key, value in told.items()], columns=[*_GROUP, "what", "value"])
-    return table.pivot_table(index=_GROUP, columns="what", values="value").reindex(columns=[RUNS, *_SUMS])
+    return await tally(measure, plan) or Counter()
 
 
-def of_frame(frame: pd.DataFrame, bins: Bins) -> pd.DataFrame:
-    """Reckon the figures of a frame that has `rows.RUN_TIME`, with the least and most that a server may make of them.
+def misfits(frame: pd.DataFrame, bins: Bins, theirs: Counter[Figure]) -> set[int]:
+    """Give the bins of which the server's figures do not fit a frame that has `rows.RUN_TIME`."""
+    ours = _of_frame(frame, bins)
+    groups = {*ours, *((place, state_type, name) for place, state_type, name, _ in theirs)}
+    return {group[0] for group in groups if not _fits(group, ours.get(group, _NOTHING), theirs)}
+
+
+def _of_frame(frame: pd.DataFrame, bins: Bins) -> dict[Group, Mapping[str, float]]:
+    """Reckon the figures of a frame, with the least and most that a server may make of them.
 
     SQLite sums up whole seconds of what it has rounded to milliseconds.
     """
     late = frame["start_time"] - frame["expected_start_time"]
-    data: dict[str, Any] = {"bin": bins.places(frame["expected_start_time"]), RUNS: 1}
+    data: dict[str, Any] = {"bin": bins.places(frame["expected_start_time"]), _RUNS: 1}
     for what, spans in zip(_SUMS, (frame[RUN_TIME.name], late), strict=True):
         seconds = spans.dt.total_seconds().fillna(0).clip(lower=0)
-        data |= {
-            what: seconds,
-            f"least {what}": np.floor((seconds - _SLACK).clip(lower=0)),
-            f"most {what}": np.floor(seconds + _SLACK),
-        }
-    figures = frame[["state_type", "state_name"]].assign(**data).groupby(_GROUP, observed=True).sum().reset_index()
-    return figures.astype({"state_type": "str", "state_name": "str"}).set_index(_GROUP)
+        least, most = np.floor((seconds - _SLACK).clip(lower=0)), np.floor(seconds + _SLACK)
+        data |= {what: seconds, f"least {what}": least, f"most {what}": most}
+    groups = (
+        frame[["state_type", "state_name"]].assign(**data).groupby(["bin", "state_type", "state_name"], observed=True)
+    )
+    return groups.sum().to_dict("index")  # type: ignore[return-value]
 
 
-def misfits(ours: pd.DataFrame, theirs: pd.DataFrame) -> set[int]:
-    """Give the bins in which the two do not fit; of unfinished runs only their number must, as the rest grows."""
-    both = ours.join(theirs.add_suffix(" there"), how="outer").fillna(0)
-    differs = both[RUNS] != both[f"{RUNS} there"]
-    has_ended = both.index.get_level_values("state_type").isin(TERMINAL_STATE_TYPES)
-    for what in _SUMS:
-        there = both[f"{what} there"]
-        is_sum = (there - both[what]).abs() <= _SLACK
-        is_sum_of_seconds = there.between(both[f"least {what}"] - _SLACK, both[f"most {what}"] + _SLACK)
-        differs |= has_ended & ~(is_sum | is_sum_of_seconds)
-    return {*both.index[differs].get_level_values("bin")}
+def _fits(group: Group, ours: Mapping[str, float], theirs: Counter[Figure]) -> bool:
+    """Say whether figures fit; of unfinished runs only their number must, as the rest grows."""
+    if ours[_RUNS] != theirs[*group, _RUNS]:
+        return False
+    return group[1] not in TERMINAL_STATE_TYPES or all(
+        abs(theirs[*group, what] - ours[what]) <= _SLACK
+        or ours[f"least {what}"] - _SLACK <= theirs[*group, what] <= ours[f"most {what}"] + _SLACK
+        for what in _SUMS
+    )

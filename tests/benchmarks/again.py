@@ -27,6 +27,8 @@ from prefect_nbviz.demo.server import PrivateServer
 
 SEED_HISTORY = Path(__file__).with_name("seed_history.py")
 FEW = 10
+SETTLED = 3.0
+"""Seconds in which the server is done with the events of what was changed, which take its time from reading."""
 
 
 @task
@@ -69,6 +71,7 @@ def main() -> None:
         changed, kept = [], []
         for _ in range(told.rounds):
             change(server.api_url, frame)
+            time.sleep(SETTLED)
             seconds, frame = timed(server.api_url)
             changed.append(seconds), kept.append(frame.attrs["prefect_nbviz"]["kept"])
         last, fresh = timed(server.api_url, fresh=True)
