@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from prefect_nbviz import schema
 from prefect_nbviz.errors import FrameError
@@ -54,6 +55,18 @@ def empty(columns: tuple[schema.Column, ...]) -> pd.DataFrame:
     (0, 10)
     """
     return typed({column.name: [] for column in columns}, columns)
+
+
+def joined(upper: pd.DataFrame, lower: pd.DataFrame) -> pd.DataFrame:
+    """Put one typed frame under another of the same schema.
+
+    Examples
+    --------
+    >>> one = typed({"a": ["x"]}, (schema.Column("a", schema.REPEATED_TEXT, ""),))
+    >>> joined(one, one.replace("x", "y")[["a"]].astype("category"))["a"].cat.categories.tolist()
+    ['x', 'y']
+    """
+    return pd.DataFrame({name: _joined(upper[name], lower[name]) for name in upper})
 
 
 def require(frame: pd.DataFrame, columns: Iterable[str], *, made_by: str) -> None:
@@ -104,6 +117,12 @@ def _repeated(values: Any) -> pd.Series[Any]:
         held = values.remove_unused_categories()  # made text, it would be looked up again row by row
         return pd.Series(held.set_categories(held.categories.sort_values(), ordered=False))
     return pd.Series(values, dtype="str").astype("category")
+
+
+def _joined(upper: pd.Series[Any], lower: pd.Series[Any]) -> pd.Series[Any]:
+    if isinstance(upper.dtype, pd.CategoricalDtype) and not upper.dtype.ordered:
+        return _repeated(union_categoricals([upper, lower]))
+    return pd.concat([upper, lower], ignore_index=True)
 
 
 def _times(values: Any) -> pd.Series[Any]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from textwrap import indent
 
@@ -110,6 +110,11 @@ class Plan:
     def wanted(self) -> tuple[Body, ...]:
         """The filters of `any_tags`."""
         return tuple(_having(self.kind, tag) for tag in self.any_tags)
+
+    def narrowed(self, choices: Sequence[Body]) -> Plan:
+        """Give the plan for those of its runs that fit one of some filters on them, without limit."""
+        parts = (Part(merge(part.body, {self.table: choice})) for choice in choices for part in self.parts)
+        return replace(self, parts=tuple(parts), limit=None, reads_all=True)
 
     def done_here(self) -> list[str]:
         """Say in words what the server does not do."""

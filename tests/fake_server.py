@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -52,6 +52,7 @@ class FakeServer(httpx.AsyncBaseTransport):
         self.version = "3.8.8"
         self.refuses = "nothing"
         self.before_answer: Callable[[int], httpx.Response | None] = lambda _: None
+        self.sums_up_whole_seconds = False
         self.collate: Callable[[Any], Any] = lambda value: value
         self._random = random.Random(seed)
 
@@ -80,6 +81,7 @@ class FakeServer(httpx.AsyncBaseTransport):
         known = {
             "/admin/version": lambda: self.version,
             "_runs/count": lambda: len(self._matching(path, body)),
+            "_runs/history": lambda: self._history(path, body),
         }
         answer = next((value() for end, value in known.items() if path.endswith(end)), [])
         return httpx.Response(200, json=answer)
@@ -104,9 +106,38 @@ class FakeServer(httpx.AsyncBaseTransport):
         lacks = [row for row in rows if keys[row["id"]] is None]
         return httpx.Response(200, json=[*has, *lacks][offset : offset + limit])
 
+    def _history(self, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+        start, end = (datetime.fromisoformat(body[f"history_{word}"]) for word in ("start", "end"))
+        length = timedelta(seconds=body["history_interval_seconds"])
+        bins: dict[int, dict[tuple[str, str], list[Row]]] = {place: {} for place in range(-(-(end - start) // length))}
+        for row in self._matching(path, body):
+            place = (datetime.fromisoformat(row["expected_start_time"]) - start) // length
+            if place in bins:
+                bins[place].setdefault((row["state_type"], row["state_name"]), []).append(row)
+        return [
+            {
+                "interval_start": (start + place * length).isoformat(),
+                "states": [self._figures(rows, *state) for state, rows in states.items()],
+            }
+            for place, states in bins.items()
+        ]
+
+    def _figures(self, rows: list[Row], state_type: str, state_name: str) -> dict[str, Any]:
+        run_times, late = [row.get("estimated_run_time") or 0.0 for row in rows], [_lateness(row) for row in rows]
+        if self.sums_up_whole_seconds:
+            run_times, late = [int(round(one, 3)) for one in run_times], [int(round(one, 3)) for one in late]
+        return {
+            "state_type": state_type,
+            "state_name": state_name,
+            "count_runs": len(rows),
+            "sum_estimated_run_time": sum(run_times),
+            "sum_estimated_lateness": sum(late),
+        }
+
     def _matching(self, path: str, body: dict[str, Any]) -> list[Row]:
         table = "task_runs" if "task_runs" in path else "flow_runs"
-        filters, rows = body.get(table, {}), self.rows if table == "task_runs" else self.flow_runs
+        filters, rows = dict(body.get(table, {})), self.rows if table == "task_runs" else self.flow_runs
+        filters |= {f"state_{word}": wanted for word, wanted in filters.pop("state", {}).items()}
         return [row for row in rows if all(_fits(_field(row, path, field), one) for field, one in filters.items())]
 
 
@@ -115,6 +146,13 @@ def _field(row: Row, path: str, field: str) -> Any:
     if field == "start_time" and "flow_runs" in path:
         return row["start_time"] or row["expected_start_time"]
     return row[field]
+
+
+def _lateness(row: Row) -> float:
+    if row["start_time"] is None:
+        return 0.0
+    start, expected = (datetime.fromisoformat(row[field]) for field in ("start_time", "expected_start_time"))
+    return max((start - expected).total_seconds(), 0.0)
 
 
 def _fits(value: Any, wanted: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from prefect_nbviz.errors import IncompleteWarning, UnknownNameWarning
+from prefect_nbviz.reading.past_reads import Kept
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class Answer:
 
     unknown: Sequence[str] = ()
     """Which names nothing on the server has, in sentences."""
+
+    kept: Kept | None = None
+    """What to read it again from, where that can be."""
 
     def warn(self, *, stacklevel: int) -> pd.DataFrame:
         """Warn of it, and give the frame."""

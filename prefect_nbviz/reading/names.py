@@ -119,8 +119,8 @@ async def _unknown_of_flow_runs(pages: Pages, query: RunQuery) -> list[str]:
 
 
 async def _unknown_tags(pages: Pages, query: RunQuery, frame: pd.DataFrame) -> list[str]:
-    seen = {tag for tags in frame["tags"] for tag in tags}
     wanted = dict.fromkeys([*(query.tags_all or ()), *(query.tags_any or ()), *(query.tags_none or ())])
+    seen = {tag for tags in frame["tags"] for tag in tags} if wanted else set()
     noun = query.kind.replace("_", " ")
     return [
         f"No {noun} on this server has the tag {tag!r}: see whether it is spelt as in `frame['tags'].explode()`."

@@ -55,15 +55,19 @@ class Pages:
         self, body: Body, *, start: str, end: str, seconds: float
     ) -> Counter[tuple[str, str | None, str | None]]:
         """Count the runs that match by bin, state type and state name (`POST /…/history`, 500 bins at most)."""
-        span = {"history_start": start, "history_end": end, "history_interval_seconds": seconds}
-        bins = await self._server.request("POST", f"/{self._table}/history", json=body | span)
+        states = await self.history_states(body, start=start, end=end, seconds=seconds)
         return Counter(
             {
-                (iso(moment(one["interval_start"])), state["state_type"], state["state_name"]): state["count_runs"]
-                for one in bins
-                for state in one["states"]
+                (iso(moment(start)), state["state_type"], state["state_name"]): state["count_runs"]
+                for start, state in states
             }
         )
+
+    async def history_states(self, body: Body, *, start: str, end: str, seconds: float) -> list[tuple[str, Row]]:
+        """Give for each bin and state the beginning of the bin, and what the server tells of its runs."""
+        span = {"history_start": start, "history_end": end, "history_interval_seconds": seconds}
+        bins = await self._server.request("POST", f"/{self._table}/history", json=body | span)
+        return [(one["interval_start"], state) for one in bins for state in one["states"]]
 
     async def in_order(self, body: Body, order: Order, *, at_most: int | None) -> AsyncIterator[list[Row]]:
         """Give all runs that match, in order, in lists of whole groups of equal keys.

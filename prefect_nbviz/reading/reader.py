@@ -17,13 +17,15 @@ from prefect_nbviz.order import Row, moment
 from prefect_nbviz.plan import Plan, make_plan
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.reading import memory
+from prefect_nbviz.reading.again import Again, can_be_read_again
 from prefect_nbviz.reading.answer import Answer
 from prefect_nbviz.reading.connection import Server
 from prefect_nbviz.reading.counting import count
 from prefect_nbviz.reading.harvest import Harvest
 from prefect_nbviz.reading.names import flow_runs_and_flows, names_by_id, unknown_names
 from prefect_nbviz.reading.pages import Pages
-from prefect_nbviz.reading.rows import flow_run_frame, task_run_frame
+from prefect_nbviz.reading.past_reads import Kept
+from prefect_nbviz.reading.rows import RUN_TIME, run_frame, with_names
 from prefect_nbviz.reading.worker import Progress, together
 
 
@@ -55,9 +57,41 @@ class Reader:
         """What was left out so far, and why; what a plan leaves out is known once it is made."""
         return " ".join(self._reasons) or None
 
-    async def read(self) -> Answer:
-        """Read it, count what was left out, and say so."""
+    async def read(self, kept: Kept | None = None) -> Answer:
+        """Read it, or what can have changed since it was kept; count what was left out, and say so."""
         plan = await self.plan()
+        again = None if kept is None else await self._again(plan, kept)
+        frame, matched = await self._whole(plan) if again is None else (again.frame, len(again.frame))
+        frame = await self._named(frame)
+        is_whole = not self._reasons and can_be_read_again(plan, frame, await self._server.abilities())
+        held, frame = Kept(frame, self._as_of), frame.drop(columns=RUN_TIME.name)
+        frame.attrs[frames.ATTRS] = self.about() | {
+            "matched": matched,
+            "read": len(frame),
+            "kept": 0 if again is None else again.kept,
+            "truncated": bool(self._reasons),
+            "reason": self.missing,
+            "done_here": plan.done_here(),
+        }
+        missing = [self.missing] if self.missing else []
+        return Answer(frame, missing, await self._unknown_names(frame), held if is_whole else None)
+
+    async def _again(self, plan: Plan, kept: Kept) -> Again | None:
+        """Read what can have changed, or give None where all must be read."""
+        again = Again(self.pages, plan, kept, as_of=self._as_of)
+        try:
+            matched = self._progress.total = await count(self.pages, plan) or 0
+            is_enough = bool(matched) and await again.read()
+            self._progress.done = len(again.frame)
+            if is_enough and len(again.frame) < matched:
+                is_enough = len(again.frame) >= (await count(self.pages, plan) or 0)
+        except ServerError:  # reading all tells how far it gets
+            return None
+        is_in_limit = plan.limit is None or len(again.frame) <= plan.limit
+        return again if is_enough and is_in_limit else None
+
+    async def _whole(self, plan: Plan) -> tuple[pd.DataFrame, int | None]:
+        """Read all of it, as far as its limit goes; give also how many match."""
         harvest = Harvest(self.pages, plan, self._progress)
         matched, is_whole = await together(self._count(plan), self._gather(harvest, harvest.read()))
         if is_whole and matched is not None and len(harvest.rows) < matched:
@@ -71,16 +105,7 @@ class Reader:
             matched = None if matched is None else max(matched, met)
             if not self._broke_off:
                 self._reasons.append(self._left_out(len(rows), matched))
-        frame = await self._named_frame(rows)
-        frame.attrs[frames.ATTRS] = self.about() | {
-            "matched": matched,
-            "read": len(rows),
-            "truncated": bool(self._reasons),
-            "reason": self.missing,
-            "done_here": plan.done_here(),
-        }
-        missing = [self.missing] if self.missing else []
-        return Answer(frame, missing, await self._unknown_names(frame))
+        return run_frame(rows, plan.kind, self._as_of), matched
 
     async def _unknown_names(self, frame: pd.DataFrame) -> Sequence[str]:
         try:
@@ -194,26 +219,25 @@ class Reader:
             self._reasons.append(f"Of the flow runs: {reader._left_out(len(ids), matched)}")
         return ids
 
-    async def _named_frame(self, rows: Sequence[Row]) -> pd.DataFrame:
-        """Make the frame, with names behind ids; rows that were read are not lost for want of them."""
+    async def _named(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Give a frame with the names behind ids; rows that were read are not lost for want of them."""
         try:
-            return await self._frame(rows)
+            return await (
+                self._flow_run_names(frame) if self._query.kind == "flow_run" else self._task_run_names(frame)
+            )
         except ServerError as error:
             why = "" if self._broke_off else f" {error}"
             self._reasons.append(f"The names of flows, deployments and flow runs are missing.{why}")
             self._broke_off = True
-            return (
-                flow_run_frame(rows, flows={}, deployments={}, as_of=self._as_of)
-                if self._query.kind == "flow_run"
-                else task_run_frame(rows, flow_runs={}, flows={})
-            )
+            return frame
 
-    async def _frame(self, rows: Sequence[Row]) -> pd.DataFrame:
-        if self._query.kind == "flow_run":
-            flows, deployments = await together(
-                names_by_id(self._server, "flows", (row["flow_id"] for row in rows)),
-                names_by_id(self._server, "deployments", (row["deployment_id"] for row in rows)),
-            )
-            return flow_run_frame(rows, flows=flows, deployments=deployments, as_of=self._as_of)
-        parents, flows = await flow_runs_and_flows(self._server, (row["flow_run_id"] for row in rows))
-        return task_run_frame(rows, flow_runs=parents, flows=flows)
+    async def _flow_run_names(self, frame: pd.DataFrame) -> pd.DataFrame:
+        flows, deployments = await together(
+            names_by_id(self._server, "flows", frame["flow_id"].dropna().unique()),
+            names_by_id(self._server, "deployments", frame["deployment_id"].dropna().unique()),
+        )
+        return with_names(frame, flow_name=("flow_id", flows), deployment_name=("deployment_id", deployments))
+
+    async def _task_run_names(self, frame: pd.DataFrame) -> pd.DataFrame:
+        names, flows = await flow_runs_and_flows(self._server, frame["flow_run_id"].dropna().unique())
+        return with_names(frame, flow_run_name=("flow_run_id", names), flow_name=("flow_run_id", flows))

@@ -28,7 +28,11 @@ _COMMON_FIELDS = (
     "end_time",
     "next_scheduled_start_time",
     "run_count",
+    "estimated_run_time",
 )
+RUN_TIME = schema.Column("estimated_run_time", schema.DURATION, "how long the server says that it ran, in all attempts")
+"""A column that frames have here beside their schema: what the server sums up, to tell whether runs have changed."""
+
 _FIELDS: dict[RunKind, tuple[str, ...]] = {
     "flow_run": (
         *_COMMON_FIELDS,
@@ -55,28 +59,44 @@ def slim(row: Row, kind: RunKind) -> Row:
     return {name: row.get(name) for name in _FIELDS[kind]}
 
 
-def flow_run_frame(rows: Sequence[Row], *, flows: Names, deployments: Names, as_of: datetime) -> pd.DataFrame:
-    """Make a frame of flow runs from slim rows, with the names of their flows and deployments."""
+def run_frame(rows: Sequence[Row], kind: RunKind, as_of: datetime) -> pd.DataFrame:
+    """Make a frame from slim rows, with `RUN_TIME` at its end, and without the names that rows do not have."""
+    frame = _flow_run_frame(rows, as_of) if kind == "flow_run" else _task_run_frame(rows)
+    seconds = [row[RUN_TIME.name] or 0 for row in rows]
+    return frame.assign(**{RUN_TIME.name: pd.to_timedelta(seconds, unit="s").as_unit("us")})
+
+
+def with_names(frame: pd.DataFrame, **columns: tuple[str, Names]) -> pd.DataFrame:
+    """Give a frame with columns of names: for each, the column with the ids, and the names by id."""
+    data = {column: _names(frame[ids], names) for column, (ids, names) in columns.items()}
+    return frame.assign(**frames.typed(data, tuple(schema.Column(name, schema.REPEATED_TEXT, "") for name in data)))
+
+
+def _names(ids: pd.Series[str], names: Names) -> pd.Categorical:
+    """Look up the name of each id once, however often it is there."""
+    codes, held = pd.factorize(ids)
+    found = pd.Categorical(pd.Series([names.get(one) for one in held], dtype="str"))
+    return found.take(codes, allow_fill=True)
+
+
+def _flow_run_frame(rows: Sequence[Row], as_of: datetime) -> pd.DataFrame:
     data = _columns(rows, _FIELDS["flow_run"])
     data["flow_run_id"] = data.pop("id")
-    data["flow_name"] = [flows.get(flow_id) for flow_id in data["flow_id"]]
-    data["deployment_name"] = [deployments.get(deployment_id) for deployment_id in data["deployment_id"]]
     data["parameters"] = [orjson.dumps(value or {}).decode() for value in data["parameters"]]
     data["auto_scheduled"] = [bool(value) for value in data["auto_scheduled"]]
     data["tags"] = [tuple(value) for value in data["tags"]]
-    frame = frames.typed(data | _no_spans(rows, "duration", "lateness"), schema.FLOW_RUNS)
+    frame = frames.typed(
+        data | _nothing(rows, "flow_name", "deployment_name", "duration", "lateness"), schema.FLOW_RUNS
+    )
     return frame.assign(duration=_duration, lateness=lambda runs: _lateness(runs, as_of))
 
 
-def task_run_frame(rows: Sequence[Row], *, flow_runs: Names, flows: Names) -> pd.DataFrame:
-    """Make a frame of task runs from slim rows, with the names of their flow runs and flows, by flow run id."""
+def _task_run_frame(rows: Sequence[Row]) -> pd.DataFrame:
     data = _columns(rows, _FIELDS["task_run"])
     data["task_run_id"] = data.pop("id")
-    data["flow_run_name"] = [flow_runs.get(flow_run_id) for flow_run_id in data["flow_run_id"]]
-    data["flow_name"] = [flows.get(flow_run_id) for flow_run_id in data["flow_run_id"]]
     data["tags"] = [tuple(value) for value in data["tags"]]
     data["upstream_task_run_ids"] = [_upstream(value or {}) for value in data.pop("task_inputs")]
-    frame = frames.typed(data | _no_spans(rows, "duration"), schema.TASK_RUNS)
+    frame = frames.typed(data | _nothing(rows, "flow_run_name", "flow_name", "duration"), schema.TASK_RUNS)
     return frame.assign(duration=_duration)
 
 
@@ -99,7 +119,7 @@ def _columns(rows: Sequence[Row], fields: Sequence[str]) -> dict[str, list[Any]]
     return {name: [row[name] for row in rows] for name in fields}
 
 
-def _no_spans(rows: Sequence[Row], *columns: str) -> dict[str, list[None]]:
+def _nothing(rows: Sequence[Row], *columns: str) -> dict[str, list[None]]:
     return {name: [None] * len(rows) for name in columns}
 
 

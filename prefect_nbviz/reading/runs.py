@@ -12,9 +12,13 @@ from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery, as_query, 
 from prefect_nbviz.reading.answer import Answer
 from prefect_nbviz.reading.connection import Connection, as_connection
 from prefect_nbviz.reading.counting import tally
+from prefect_nbviz.reading.past_reads import PastReads, key_of
 from prefect_nbviz.reading.reader import Reader
 from prefect_nbviz.reading.worker import Progress, Report, run
 from prefect_nbviz.states import STATE_TYPES
+
+_PAST_READS = PastReads()
+"""The reads of this process that can be read again."""
 
 
 def read_flow_runs(
@@ -22,9 +26,16 @@ def read_flow_runs(
     *,
     connection: Connection | None = None,
     progress: bool | Report = True,
+    fresh: bool = False,
     **criteria: Any,
 ) -> pd.DataFrame:
     """Read the flow runs that match, past the server's 200 rows a page.
+
+    Reading thousands of runs again in the same process asks only for what can have changed: runs that have not ended,
+    that ended since, or whose bin of time has other counts or run times by state than what was read before. What this
+    cannot see is a change to a run that had ended which gives it no new end and leaves those figures as they are: a
+    new name or other tags above all, or a run that was deleted while its equal in state and times was written. Pass
+    `fresh=True` where that matters.
 
     Parameters
     ----------
@@ -35,6 +46,8 @@ def read_flow_runs(
     progress
         True shows a bar when the read lasts; a function is called with rows read and rows that
         match (None: not known), and, if it has a parameter `note`, with what is waited for.
+    fresh
+        Whether to read all anew, whatever was read before.
     **criteria
         The fields of `FlowRunQuery`: `flow="daily_ingest"`, `since="1d"`, `limit=None`, ….
 
@@ -44,8 +57,9 @@ def read_flow_runs(
         One row for each flow run in the order of `sort`, with the columns of `schema.FLOW_RUNS`;
         times are UTC, `duration` and `lateness` timedeltas. `frame.attrs["prefect_nbviz"]` is a
         plain dict: `kind`, `query`, `server` (without secrets), `as_of` (ISO text, UTC), `matched`
-        (rows that match, None where only reading all would tell), `read`, `truncated`, `reason`
-        (why, if it is), `done_here` (what the server cannot do and the reader did).
+        (rows that match, None where only reading all would tell), `read`, `kept` (of these, rows from an
+        earlier read that were not asked for again), `truncated`, `reason` (why, if it is), `done_here` (what
+        the server cannot do and the reader did).
 
     Raises
     ------
@@ -72,7 +86,7 @@ def read_flow_runs(
     --------
     >>> runs = read_flow_runs(flow="daily_ingest", tags_all=["prod"], since="1d")  # doctest: +SKIP
     """
-    return _read(as_query(FlowRunQuery, query, criteria), connection, progress)
+    return read_runs(as_query(FlowRunQuery, query, criteria), connection, progress=progress, fresh=fresh)
 
 
 def read_task_runs(
@@ -80,15 +94,19 @@ def read_task_runs(
     *,
     connection: Connection | None = None,
     progress: bool | Report = True,
+    fresh: bool = False,
     **criteria: Any,
 ) -> pd.DataFrame:
     """Read the task runs that match, past the server's 200 rows a page.
+
+    Reading thousands of runs again asks only for what can have changed, as `read_flow_runs` says. Servers before
+    3.6.29 cannot tell which task runs ended since; from those all are read.
 
     Parameters
     ----------
     query
         What is asked; all criteria are also keywords (see `TaskRunQuery`), and keywords win.
-    connection, progress
+    connection, progress, fresh
         As in `read_flow_runs`.
     **criteria
         The fields of `TaskRunQuery`: `flow_runs=runs`, `tags_any=["etl", "billing"]`, ….
@@ -117,7 +135,7 @@ def read_task_runs(
     --------
     >>> failed = read_task_runs(state_type="FAILED", flow_runs=FlowRunQuery(since="1d"))  # doctest: +SKIP
     """
-    return _read(as_query(TaskRunQuery, query, criteria), connection, progress)
+    return read_runs(as_query(TaskRunQuery, query, criteria), connection, progress=progress, fresh=fresh)
 
 
 def read_state_type_counts(
@@ -162,10 +180,24 @@ def read_state_type_counts(
     return counts
 
 
-def _read(query: RunQuery, connection: Connection | None, progress: bool | Report) -> pd.DataFrame:  # noqa: FBT001 - the caller's
+def read_runs(
+    query: RunQuery,
+    connection: Connection | None,
+    *,
+    progress: bool | Report = True,
+    fresh: bool = False,
+    past_reads: PastReads = _PAST_READS,
+) -> pd.DataFrame:
+    """Read the runs that match, as `read_flow_runs` and `read_task_runs` do, with a memory of earlier reads."""
+    server_of = as_connection(connection)
+
     async def work(state: Progress) -> Answer:
-        async with as_connection(connection).open(state) as server:
-            return await Reader(server, query, state).read()
+        async with server_of.open(state) as server:
+            key = key_of(server_of, query)
+            answer = await Reader(server, query, state).read(None if fresh else past_reads.get(key))
+            if answer.kept is not None:
+                past_reads.put(key, answer.kept)
+            return answer
 
     noun = query.kind.replace("_", " ") + "s"
     return run(work, progress=progress, unit=noun).warn(stacklevel=3)

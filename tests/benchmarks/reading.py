@@ -51,7 +51,7 @@ class Wire(httpx.AsyncHTTPTransport):
 
 
 def ours(address: str, transport: httpx.AsyncBaseTransport | None = None) -> pd.DataFrame:
-    return read_task_runs(limit=None, connection=Connection(address, transport=transport), progress=False)
+    return read_task_runs(limit=None, connection=Connection(address, transport=transport), progress=False, fresh=True)
 
 
 def plain_loop(address: str, transport: httpx.AsyncBaseTransport | None = None) -> pd.DataFrame:

@@ -1,0 +1,137 @@
+"""Reading again what was read before: only what can have changed is asked for.
+
+The API does not tell what has changed since. But of the runs that had ended, nearly all that change
+show it: they are unfinished now, or they ended anew, or the server's figures for the runs of a state
+that were expected at about the same time no longer fit the rows that are held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from prefect_nbviz import frames
+from prefect_nbviz.abilities import Abilities
+from prefect_nbviz.order import Body, Order, iso
+from prefect_nbviz.plan import Plan
+from prefect_nbviz.reading import figures
+from prefect_nbviz.reading.figures import Bins
+from prefect_nbviz.reading.harvest import Harvest
+from prefect_nbviz.reading.pages import Pages
+from prefect_nbviz.reading.past_reads import Kept
+from prefect_nbviz.reading.rows import run_frame
+from prefect_nbviz.reading.worker import Progress
+from prefect_nbviz.states import STATE_TYPES, TERMINAL_STATE_TYPES
+
+LATELY = timedelta(minutes=5)
+"""How long before the last read a run may have ended and still be read anew: clocks differ, and task runs are recorded
+a while after they end."""
+
+FEW = 50
+"""Rows that are read rather than looked at more closely."""
+
+_BINS = 500
+"""What the server gives with one request, at most."""
+
+_BINS_IN_BIN = 100
+"""Bins for a closer look, which the server gives in the time of some 30 rows."""
+
+Span = tuple[datetime, datetime]
+"""First and last moment."""
+
+_UNFINISHED: Body = {"state": {"type": {"any_": [kind for kind in STATE_TYPES if kind not in TERMINAL_STATE_TYPES]}}}
+
+
+class Again:
+    """One reading again of what is kept.
+
+    Parameters
+    ----------
+    pages, plan
+        Where the runs are, and which.
+    kept
+        What was read before.
+    as_of
+        The beginning of this read.
+    """
+
+    def __init__(self, pages: Pages, plan: Plan, kept: Kept, *, as_of: datetime) -> None:
+        self._pages = pages
+        self._plan = plan
+        self._as_of = as_of
+        self._ended = {"end_time": {"after_": iso(kept.as_of - LATELY)}}
+        self._id = f"{plan.kind}_id"
+        self._asked: set[str] = set()
+        self.frame = kept.frame[kept.frame["state_type"].isin(TERMINAL_STATE_TYPES)]
+        """All rows in order, once it was read."""
+
+    @property
+    def kept(self) -> int:
+        """How many of the rows were not asked for."""
+        return int((~self.frame[self._id].isin(self._asked)).sum())
+
+    async def read(self) -> bool:
+        """Read what can have changed; say whether all rows stand, or it is better to read them all."""
+        await self._read([_UNFINISHED, self._ended])
+        spans = await self._changed(Bins.over(*await self._ends(), at_most=_BINS))
+        if sum(self._is_within(span).sum() for span in spans) > len(self.frame) / 2:
+            return False
+        spans = [narrow for span in await asyncio.gather(*map(self._narrowed, spans)) for narrow in span]
+        if spans:
+            changed = np.logical_or.reduce([self._is_within(span) for span in spans])
+            self.frame = self.frame[~changed]
+            await self._read([{"expected_start_time": {"after_": iso(a), "before_": iso(b)}} for a, b in spans])
+        self.frame = in_order(self.frame, Order(self._plan.sort), self._id)
+        return True
+
+    async def _narrowed(self, span: Span) -> Sequence[Span]:
+        """Look closer at what has changed, where that takes the server less time than to give the rows."""
+        if self._is_within(span).sum() <= FEW:
+            return [span]
+        return await self._changed(Bins.over(*span, at_most=_BINS_IN_BIN))
+
+    async def _changed(self, bins: Bins) -> Sequence[Span]:
+        """Give the times in which the server's figures do not fit what is held."""
+        held = self.frame[self._is_within((bins.start, bins.edge(bins.number) - timedelta.resolution))]
+        theirs = await figures.of_server(self._pages, self._plan, bins)
+        return [*bins.spans(figures.misfits(held, bins, theirs))]
+
+    def _is_within(self, span: Span) -> pd.Series[bool]:
+        return self.frame["expected_start_time"].between(*span)
+
+    async def _read(self, choices: Sequence[Body]) -> None:
+        """Read what fits one of some filters, and put it in the place of what is held of it."""
+        harvest = Harvest(self._pages, self._plan.narrowed(choices), Progress())
+        await harvest.read()
+        self._asked |= harvest.rows.keys()
+        held = self.frame[~self.frame[self._id].isin(harvest.rows.keys())]
+        self.frame = frames.joined(held, run_frame([*harvest.rows.values()], self._plan.kind, self._as_of))
+
+    async def _ends(self) -> Span:
+        """Give the first and last time of what is there and of what is held."""
+        bodies = [body for part in self._plan.parts for body in self._plan.bodies(part)]
+        orders = [Order(f"EXPECTED_START_TIME_{way}") for way in ("ASC", "DESC")]
+        there = await asyncio.gather(*(self._pages.key_at(body, order, 0) for body in bodies for order in orders))
+        held = self.frame["expected_start_time"].agg(["min", "max"]).dropna().dt.to_pydatetime()
+        ends = [*held, *(end for end in there if end is not None)]
+        return min(ends, default=self._as_of), max(ends, default=self._as_of)
+
+
+def can_be_read_again(plan: Plan, frame: pd.DataFrame, abilities: Abilities) -> bool:
+    """Say whether a server can tell what has changed, and a frame that is whole be put in order again."""
+    is_ordered_here = Order(plan.sort).field in {"id", *frame.columns} and not plan.is_in_order
+    return plan.count_requests is not None and is_ordered_here and abilities.filters_by_end_time(plan.kind)
+
+
+def in_order(frame: pd.DataFrame, order: Order, ids: str) -> pd.DataFrame:
+    """Put a frame in an order, as `Order.arrange` does rows."""
+    key = frame[ids if order.field == "id" else order.field]
+    if order.field == "start_time":
+        key = key.fillna(frame["expected_start_time"])
+    keys = pd.DataFrame({"key": key, "id": frame[ids]})
+    places = keys.sort_values(["key", "id"], ascending=[not order.is_descending, False]).index
+    return frame.loc[places].reset_index(drop=True)
