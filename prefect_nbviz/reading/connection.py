@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-import orjson
+import msgspec
 
 from prefect_nbviz.abilities import Abilities
 from prefect_nbviz.errors import (
@@ -167,24 +167,24 @@ class Server:
             self._abilities = Abilities.of(await self.version())
         return self._abilities
 
-    async def request(self, method: str, path: str, **options: Any) -> Any:
-        """Send one request and give its answer, parsed.
+    async def request(self, method: str, path: str, *, shape: Any = Any, **options: Any) -> Any:
+        """Send one request and give its answer, parsed; of objects only what their `shape` names.
 
         Raises
         ------
         UnreachableError, AuthenticationError, RefusedError
             As they say; where that makes sense it has been tried again by then.
         """
-        return (await self.ask(method, path, **options)).content
+        return (await self.ask(method, path, shape=shape, **options)).content
 
-    async def ask(self, method: str, path: str, **options: Any) -> Reply:
+    async def ask(self, method: str, path: str, *, shape: Any = Any, **options: Any) -> Reply:
         """Send one request and give its answer, parsed, with its headers; raises as `request` does."""
         import httpx  # noqa: PLC0415 - Prefect brings it, and it is as slow
 
         self.requests += 1
         try:
             async with self._gate:
-                return await self._patience.spend(lambda: self._send(method, path, options))
+                return await self._patience.spend(lambda: self._send(method, path, shape, options))
         except TimeoutError as error:
             reason = self._patience.reason
             raise UnreachableError(reason if reason == INTERRUPTED else f"{self.address} {reason}") from error
@@ -212,15 +212,16 @@ class Server:
                 f"{self.address} did not answer with JSON: is it the address of the API? It usually ends in /api."
             ) from error
 
-    async def _send(self, method: str, path: str, options: Mapping[str, Any]) -> Reply:
+    async def _send(self, method: str, path: str, shape: Any, options: Mapping[str, Any]) -> Reply:
         import httpx  # noqa: PLC0415 - likewise
 
         response = await self._client.request(method, path, **options)  # type: ignore[arg-type]
         try:
-            return Reply(orjson.loads(response.content), response.headers)
-        except orjson.JSONDecodeError as error:
-            if "json" not in response.headers.get("content-type", ""):
-                raise
+            return Reply(msgspec.json.decode(response.content, type=shape), response.headers)
+        except msgspec.DecodeError as error:
+            is_cut_off = "json" in response.headers.get("content-type", "")
+            if isinstance(error, msgspec.ValidationError) or not is_cut_off:
+                raise ValueError(str(error)) from error
             raise httpx.DecodingError("no whole JSON", request=response.request) from error
 
     def _cause(self, error: Exception) -> Exception | None:
@@ -298,8 +299,8 @@ def _no_address(address: str) -> UnreachableError:
 def _detail(response: httpx.Response) -> str:
     text = response.text
     try:
-        answer = orjson.loads(response.content)
+        answer = msgspec.json.decode(response.content)
         text = str(answer.get("detail") or answer.get("exception_detail") or answer)
-    except (orjson.JSONDecodeError, AttributeError):
+    except (msgspec.DecodeError, AttributeError):
         pass
     return text[:300]

@@ -26,6 +26,7 @@ class Harvest:
 
     def __init__(self, pages: Pages, plan: Plan, progress: Progress) -> None:
         self.rows: dict[str, Row] = {}
+        self._texts: dict[str, str] = {}
         self._pages = pages
         self._plan = plan
         self._progress = progress
@@ -122,6 +123,6 @@ class Harvest:
         """Keep of some rows those that match."""
         steps = self._plan.steps
         kept = [row for row in rows if all(step.keeps(row) for step in steps)] if steps else rows
-        self.rows |= {row["id"]: slim(row, self._plan.kind) for row in kept}
+        self.rows |= {row["id"]: slim(row, self._plan.kind, self._texts) for row in kept}
         self._progress.done = len(self.rows)
         return kept

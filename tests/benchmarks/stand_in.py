@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
-import orjson
+import msgspec
 
 Row = dict[str, Any]
 
@@ -24,7 +24,7 @@ class StandIn(httpx.AsyncBaseTransport):
     def __init__(self, task_runs: list[Row], flow_runs: list[Row], flows: list[Row], *, latency: float) -> None:
         oldest_first = sorted(task_runs, key=_time)
         self._times = [_time(row) for row in oldest_first]
-        self._rows = [orjson.dumps(row) for row in oldest_first]
+        self._rows = [msgspec.json.encode(row) for row in oldest_first]
         self._by_id = {"flow_runs": {row["id"]: row for row in flow_runs}, "flows": {row["id"]: row for row in flows}}
         self._latency = latency
         self._under_way = 0
@@ -50,8 +50,8 @@ class StandIn(httpx.AsyncBaseTransport):
         if table != "task_runs":
             known = self._by_id[table]
             if table not in body:  # the flows of some flow runs: those of all will do
-                return orjson.dumps([*known.values()])
-            return orjson.dumps([known[one] for one in body[table]["id"]["any_"] if one in known])
+                return msgspec.json.encode([*known.values()])
+            return msgspec.json.encode([known[one] for one in body[table]["id"]["any_"] if one in known])
         first, end = self._span(body.get("task_runs") or {})
         if path.endswith("/count"):
             return b"%d" % (end - first)

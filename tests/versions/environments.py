@@ -32,7 +32,7 @@ def python_of(version: str) -> Path:
     if not done.exists():
         _uv("venv", "--clear", "--python", sys.executable, str(home))
         date = ("--exclude-newer", DATES[version], "--exclude-newer-package", f"pandas={PANDAS_DATE}")
-        _uv("pip", "install", "--python", str(python), *date, f"prefect=={version}", "pandas>=3.0", "tqdm", "orjson")
+        _uv("pip", "install", "--python", str(python), *date, f"prefect=={version}", "pandas>=3.0", "tqdm", "msgspec")
         done.touch()
     return python
 
