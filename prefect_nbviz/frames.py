@@ -62,9 +62,9 @@ def joined(upper: pd.DataFrame, lower: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    >>> one = typed({"a": ["x"]}, (schema.Column("a", schema.REPEATED_TEXT, ""),))
-    >>> joined(one, one.replace("x", "y")[["a"]].astype("category"))["a"].cat.categories.tolist()
-    ['x', 'y']
+    >>> b, a = [typed({"a": [text]}, (schema.Column("a", schema.REPEATED_TEXT, ""),)) for text in "ba"]
+    >>> joined(b, a)["a"].cat.categories.tolist()
+    ['a', 'b']
     """
     return pd.DataFrame({name: _joined(upper[name], lower[name]) for name in upper})
 

@@ -60,8 +60,8 @@ class Pages:
         states = await self.history_states(body, start=start, end=end, seconds=seconds)
         return Counter(
             {
-                (iso(moment(start)), state["state_type"], state["state_name"]): state["count_runs"]
-                for start, state in states
+                (iso(moment(begin)), state["state_type"], state["state_name"]): state["count_runs"]
+                for begin, state in states
             }
         )
 

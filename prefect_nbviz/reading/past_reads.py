@@ -77,8 +77,12 @@ def key_of(connection: Connection, query: RunQuery) -> Hashable:
     """Give the key of a query to a server as somebody who may read there; no secret can be read from it."""
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL  # noqa: PLC0415 - seconds
 
-    settings = [str(setting.value()) for setting in (PREFECT_API_URL,)]
     hidden = [setting.value() for setting in (PREFECT_API_KEY, PREFECT_API_AUTH_STRING)]
-    who = [connection.api_url, connection.api_key, *settings, *(one and one.get_secret_value() for one in hidden)]
+    who = [
+        connection.api_url,
+        connection.api_key,
+        PREFECT_API_URL.value(),
+        *(one and one.get_secret_value() for one in hidden),
+    ]
     text = json.dumps([who, query.kind, query.criteria()], sort_keys=True)
     return connection.transport, hashlib.blake2b(text.encode(), key=_SALT).digest()

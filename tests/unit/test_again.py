@@ -8,20 +8,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pandas as pd
 import pytest
 from fake_server import FakeServer, Row, flow_run, task_run
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from prefect_nbviz import Connection, FlowRunQuery, TaskRunQuery
+from prefect_nbviz import FlowRunQuery, TaskRunQuery
 from prefect_nbviz.errors import IncompleteWarning
 from prefect_nbviz.order import iso
 from prefect_nbviz.query import RunQuery
 from prefect_nbviz.reading.connection import Server
 from prefect_nbviz.reading.figures import Bins
-from prefect_nbviz.reading.past_reads import Kept, PastReads, key_of
+from prefect_nbviz.reading.past_reads import Kept, PastReads
 from prefect_nbviz.reading.reader import Answer, Reader
 from prefect_nbviz.reading.runs import read_runs
 from prefect_nbviz.reading.worker import Progress
@@ -279,39 +278,6 @@ def test_what_cannot_be_checked_is_read_whole(version: str, criteria: dict[str, 
     for row in rows:
         row["next_scheduled_start_time"] = None
     assert [kept(read_it()), kept(read_it())] == [0, 0]
-
-
-def some(rows: int) -> Kept:
-    return Kept(pd.DataFrame({"a": range(rows)}), BEFORE)
-
-
-def test_the_memory_is_bounded_and_drops_what_was_not_used_for_longest() -> None:
-    memory = PastReads(at_least=2, most_reads=2, most_rows=10)
-    for key, rows in {"a": 2, "b": 2, "few": 1, "many": 11}.items():
-        memory.put(key, some(rows))
-    assert [memory.get(key) is not None for key in ("b", "few", "many", "a")] == [True, False, False, True]
-    memory.put("c", some(2))
-    assert [memory.get(key) is not None for key in ("a", "b", "c")] == [True, False, True]
-    memory.put("d", some(9))
-    assert [memory.get(key) is not None for key in ("a", "c", "d")] == [False, False, True]
-    memory.put("d", some(1))
-    assert memory.get("d") is None, "what has shrunk is not kept as it was"
-
-
-def test_keys_tell_servers_people_and_queries_apart_and_show_no_secret() -> None:
-    query = TaskRunQuery(tags_all=["prod"], limit=None)
-    url, transport = "http://me:secret@one.invalid/api", httpx.AsyncHTTPTransport()
-    keys = [
-        key_of(Connection(url), query),
-        key_of(Connection(url.replace("secret", "other")), query),
-        key_of(Connection(url, api_key="secret"), query),
-        key_of(Connection(url, transport=transport), query),
-        key_of(Connection(url), query.replace(tags_all=["dev"])),
-        key_of(Connection(url), FlowRunQuery(tags_all=["prod"], limit=None)),
-    ]
-    assert len({*keys}) == len(keys)
-    assert key_of(Connection(url), query.replace()) == keys[0]
-    assert "secret" not in repr(keys)
 
 
 @given(first=MOMENTS, seconds=st.floats(0, 1e8), places=st.sets(st.integers(0, 499)))
