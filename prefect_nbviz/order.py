@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from prefect_nbviz.criteria import SORTS_BY_START, SORTS_HERE, RunKind
@@ -53,12 +54,12 @@ class Order:
         """Whether the largest key comes first."""
         return self.sort.endswith("_DESC")
 
-    @property
+    @cached_property
     def field(self) -> str:
         """The field that it sorts by."""
         return self.sort.rpartition("_")[0].lower()
 
-    @property
+    @cached_property
     def is_by_time(self) -> bool:
         """Whether the server can filter by the key, so that a page can begin at one."""
         return self.field.endswith("_time")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from prefect_nbviz.filters import merge
 from prefect_nbviz.order import Body, Order, Row
 from prefect_nbviz.plan import Plan
 from prefect_nbviz.reading.pages import Pages
-from prefect_nbviz.reading.rows import slim
+from prefect_nbviz.reading.rows import share_texts
 from prefect_nbviz.reading.sweep import Sweep, Take
 from prefect_nbviz.reading.worker import Progress, together
 
@@ -26,7 +27,7 @@ class Harvest:
 
     def __init__(self, pages: Pages, plan: Plan, progress: Progress) -> None:
         self.rows: dict[str, Row] = {}
-        self._texts: dict[str, str] = {}
+        self._texts: dict[Any, Any] = {}
         self._pages = pages
         self._plan = plan
         self._progress = progress
@@ -123,6 +124,6 @@ class Harvest:
         """Keep of some rows those that match."""
         steps = self._plan.steps
         kept = [row for row in rows if all(step.keeps(row) for step in steps)] if steps else rows
-        self.rows |= {row["id"]: slim(row, self._plan.kind, self._texts) for row in kept}
+        self.rows |= {row["id"]: share_texts(row, self._plan.kind, self._texts) for row in kept}
         self._progress.done = len(self.rows)
         return kept

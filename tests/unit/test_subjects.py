@@ -45,8 +45,8 @@ def test_a_row_of_states_is_of_its_run(server: FakeServer) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, float("nan"), "run-7", 7])
-@pytest.mark.parametrize("columns", [{"task_run_id"}, {"flow_run_id"}, {"run_id", "run_kind"}], ids=repr)
-def test_a_row_of_no_run_is_said(wrong: Any, columns: set[str]) -> None:
+@pytest.mark.parametrize("columns", [["task_run_id"], ["flow_run_id"], ["run_id", "run_kind"]], ids=repr)
+def test_a_row_of_no_run_is_said(wrong: Any, columns: list[str]) -> None:
     ids = pd.Series([PARENT, wrong], dtype="object")
     frame = pd.DataFrame({name: "task_run" if name == "run_kind" else ids for name in columns})
     with pytest.raises(
