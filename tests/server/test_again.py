@@ -32,7 +32,7 @@ TAG = "test_again"
 LONG_AGO = timedelta(minutes=10)
 """Longer than what is read anew in any case."""
 
-FEW = 16
+FEW = 20
 """Requests of a read in which nothing changed."""
 
 
