@@ -21,6 +21,9 @@ OLDEST_CLIENT = "3.1.15"
 PANDAS_DATE = "2026-10-10"
 """Our own needs, which are newer than the oldest clients."""
 
+NEEDS = ("pandas>=3.0", "tqdm", "msgspec")
+"""What a read with our package needs beside Prefect."""
+
 FOLDER = "PREFECT_NBVIZ_VERSIONS"
 """The environment variable that says where environments are kept."""
 
@@ -29,11 +32,11 @@ def python_of(version: str) -> Path:
     """Give the Python that has this Prefect, and what a read with our package needs; made if need be, in 5 to 60 s."""
     home = folder() / f"prefect-{version}-python-{sys.version_info.major}.{sys.version_info.minor}"
     python, done = home / "bin" / "python", home / "done"
-    if not done.exists():
+    if not done.exists() or done.read_text(encoding="utf-8") != " ".join(NEEDS):
         _uv("venv", "--clear", "--python", sys.executable, str(home))
         date = ("--exclude-newer", DATES[version], "--exclude-newer-package", f"pandas={PANDAS_DATE}")
-        _uv("pip", "install", "--python", str(python), *date, f"prefect=={version}", "pandas>=3.0", "tqdm", "msgspec")
-        done.touch()
+        _uv("pip", "install", "--python", str(python), *date, f"prefect=={version}", *NEEDS)
+        done.write_text(" ".join(NEEDS), encoding="utf-8")
     return python
 
 
