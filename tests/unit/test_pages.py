@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import httpx
 import pytest
 from fake_server import FakeServer, task_run
 from hypothesis import given, settings
@@ -75,3 +76,33 @@ def test_a_server_with_smaller_pages_is_read_all_the_same() -> None:
     assert len(read_task_runs(connection=server.connection, progress=False)) == 120
     refused = [body for _, path, body in server.requests if path.endswith("/filter") and body.get("limit", 0) > 50]
     assert len(refused) == 1
+
+
+@pytest.mark.parametrize("limit", [5, 9])
+def test_names_stay_in_the_order_of_the_database(limit: int) -> None:
+    names = ["a0", "B0", "a1", "B1", "a2", "B2", "D0", "a3", "B3"]
+    server = FakeServer([task_run(number, name=name) for number, name in enumerate(names)], page_limit=3)
+    server.collate = str.casefold
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", IncompleteWarning)
+        frame = read_task_runs(connection=server.connection, sort="NAME_ASC", limit=limit, progress=False)
+    assert frame["name"].tolist() == sorted(names, key=str.casefold)[:limit]
+
+
+def test_no_known_flow_is_called_unknown_however_many_are_asked_for() -> None:
+    names = [f"flow-{number}" for number in range(450)]
+    server = FakeServer([])
+
+    def page_of_flows(_: int) -> httpx.Response | None:
+        _, path, body = server.requests[-1]
+        asked = body.get("flows", {}).get("name", {}).get("any_", [])
+        return (
+            httpx.Response(200, json=[{"name": name} for name in asked[:200]])
+            if path.endswith("/flows/filter")
+            else None
+        )
+
+    server.before_answer = page_of_flows
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_task_runs(flow=names, connection=server.connection, progress=False).empty
