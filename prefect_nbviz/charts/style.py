@@ -98,7 +98,7 @@ def _texts(column: pd.Series) -> tuple[Integers, list[str]]:
     return np.where(codes < 0, len(distinct), codes).astype(np.int64), [*distinct, ""]
 
 
-def state_keys(frame: pd.DataFrame, *, by_name: bool = True) -> pd.Series:
+def state_keys(frame: pd.DataFrame) -> pd.Series:
     """Give the state of each row as a pair of type and name; rare names of many are put together.
 
     Examples
@@ -106,7 +106,7 @@ def state_keys(frame: pd.DataFrame, *, by_name: bool = True) -> pd.Series:
     >>> state_keys(pd.DataFrame({"state_type": ["COMPLETED"], "state_name": ["Cached"]})).tolist()
     [('COMPLETED', 'Cached')]
     """
-    codes, states = state_codes(frame, by_name=by_name)
+    codes, states = state_codes(frame)
     keys = np.empty(len(states), dtype=object)
     keys[:] = states
     return pd.Series(keys[codes], index=frame.index, dtype="object")

@@ -7,7 +7,6 @@ that were expected at about the same time no longer fit the rows that are held.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -24,7 +23,7 @@ from prefect_nbviz.reading.harvest import Harvest
 from prefect_nbviz.reading.pages import Pages
 from prefect_nbviz.reading.past_reads import Kept
 from prefect_nbviz.reading.rows import run_frame
-from prefect_nbviz.reading.worker import Progress
+from prefect_nbviz.reading.worker import Progress, together
 from prefect_nbviz.states import STATE_TYPES, TERMINAL_STATE_TYPES
 
 LATELY = timedelta(minutes=5)
@@ -80,7 +79,7 @@ class Again:
         spans = await self._changed(Bins.over(*await self._ends(), at_most=_BINS))
         if sum(self._is_within(span).sum() for span in spans) > len(self.frame) / 2:
             return False
-        spans = [narrow for span in await asyncio.gather(*map(self._narrowed, spans)) for narrow in span]
+        spans = [narrow for span in await together(*map(self._narrowed, spans)) for narrow in span]
         if spans:
             changed = np.logical_or.reduce([self._is_within(span) for span in spans])
             self.frame = self.frame[~changed]
@@ -115,7 +114,7 @@ class Again:
         """Give the first and last time of what is there and of what is held."""
         bodies = [body for part in self._plan.parts for body in self._plan.bodies(part)]
         orders = [Order(f"EXPECTED_START_TIME_{way}") for way in ("ASC", "DESC")]
-        there = await asyncio.gather(*(self._pages.key_at(body, order, 0) for body in bodies for order in orders))
+        there = await together(*(self._pages.key_at(body, order, 0) for body in bodies for order in orders))
         held = self.frame["expected_start_time"].agg(["min", "max"]).dropna().dt.to_pydatetime()
         ends = [*held, *(end for end in there if end is not None)]
         return min(ends, default=self._as_of), max(ends, default=self._as_of)
