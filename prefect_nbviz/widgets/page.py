@@ -12,7 +12,7 @@ from plotly.offline import get_plotlyjs
 from prefect_nbviz.states import STATE_TYPES, Theme, state_style
 
 STATIC = Path(__file__).parent / "static"
-"""The scripts and the style sheet that run in the browser."""
+"""The scripts and style sheets of the browser, a file for each part."""
 
 _IS_DARK = '[data-jp-theme-light="false"] .nbviz, .nbviz.nbviz-dark'
 
@@ -25,11 +25,12 @@ def style_sheet() -> str:
     >>> "--nbviz-failed: #de0529;" in style_sheet()
     True
     """
-    rules = (STATIC / "explorer.css").read_text(encoding="utf-8")
+    sheets = sorted(STATIC.glob("*.css"))  # base.css comes first
     dots = (
         f".nbviz .nbviz-is-{kind.lower()} {{ --nbviz-state: var(--nbviz-{kind.lower()}); }}" for kind in STATE_TYPES
     )
-    return "\n".join([rules, f".nbviz {{ {_colors('light')} }}", f"{_IS_DARK} {{ {_colors('dark')} }}", *dots])
+    rules = [sheet.read_text(encoding="utf-8") for sheet in sheets]
+    return "\n".join([*rules, f".nbviz {{ {_colors('light')} }}", f"{_IS_DARK} {{ {_colors('dark')} }}", *dots])
 
 
 def _colors(theme: Theme) -> str:
