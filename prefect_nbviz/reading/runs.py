@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import pandas as pd
 
-from prefect_nbviz.errors import IncompleteWarning
+from prefect_nbviz.errors import IncompleteWarning, warn
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery, as_query, query_of_either
 from prefect_nbviz.reading.answer import Answer
 from prefect_nbviz.reading.connection import Connection, as_connection
@@ -176,7 +175,7 @@ def read_state_type_counts(
 
     counts, missing = run(work, progress=False, unit="counts")
     if missing:
-        warnings.warn(missing, IncompleteWarning, stacklevel=2)
+        warn(missing, IncompleteWarning, stacklevel=2)
     return counts
 
 
