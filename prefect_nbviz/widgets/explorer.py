@@ -1,28 +1,44 @@
-"""The explorer: choose runs with controls, read them, and look at them."""
+"""The explorer: choose runs with controls, read them, look at them, and keep looking."""
 
 from __future__ import annotations
 
-import html
-import warnings
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import ipywidgets as ipw
 import pandas as pd
 
-from prefect_nbviz import frames, schema
+from prefect_nbviz import bins, frames, schema
+from prefect_nbviz.analysis.counts import run_counts
 from prefect_nbviz.analysis.intervals import state_intervals
 from prefect_nbviz.charts.clock import zone_of
-from prefect_nbviz.errors import PrefectNbvizError, PrefectNbvizWarning, QueryError, ReadInterrupted
+from prefect_nbviz.errors import PrefectNbvizError, QueryError, ReadInterrupted, heard
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery, as_query
-from prefect_nbviz.reading import Connection, read_flow_runs, read_state_type_counts, read_states, read_task_runs
+from prefect_nbviz.reading import (
+    Connection,
+    read_flow_runs,
+    read_run_counts,
+    read_state_type_counts,
+    read_task_runs,
+)
+from prefect_nbviz.widgets.background import Background, Turn
 from prefect_nbviz.widgets.controls import FilterControls
+from prefect_nbviz.widgets.details import RunDetails
+from prefect_nbviz.widgets.empty import EmptyPanel, ways_out
+from prefect_nbviz.widgets.histories import Histories, id_column
+from prefect_nbviz.widgets.live import LiveSwitch, change_text
 from prefect_nbviz.widgets.page import Page
-from prefect_nbviz.widgets.status import NOUNS, Counts, Line, ProgressLine, StatusLine, invitation, summary
-from prefect_nbviz.widgets.views import RunViews, with_histories
+from prefect_nbviz.widgets.standing import Standing
+from prefect_nbviz.widgets.status import NOUNS, ProgressLine, StatusLine, invitation
+from prefect_nbviz.widgets.views import RunViews
 
 Report = Callable[[int, int | None], None]
+
+MORE = 10_000
+"""As many runs the button that loads more loads."""
 
 _COLUMNS = {"flow_run": schema.FLOW_RUNS, "task_run": schema.TASK_RUNS}
 
@@ -34,7 +50,7 @@ def explore(
     tz: str = "UTC",
     **criteria: Any,
 ) -> RunExplorer:
-    """Give a widget that reads runs on demand and shows them as table, counts and timeline.
+    """Give a widget that reads runs on demand, shows them in linked views, and keeps them up to date if told to.
 
     Parameters
     ----------
@@ -68,9 +84,10 @@ def explore(
 
 
 class RunExplorer(ipw.VBox):
-    """Controls, a Load button, and views of what was loaded. `explore` makes one.
+    """Controls, a Load button, a switch that keeps loading, and views of what was loaded. `explore` makes one.
 
-    Nothing is read before Load is pressed, or `load` is called.
+    Nothing is read before Load is pressed, Live is switched on, or `load` is called. The buttons read in a thread of
+    their own, so that a cell that runs does not hold them up.
     """
 
     def __init__(
@@ -78,20 +95,26 @@ class RunExplorer(ipw.VBox):
     ) -> None:
         self._zone = zone_of(tz)
         self.frame: pd.DataFrame = frames.empty(_COLUMNS[query.kind])
-        """The runs of the last Load; before that, a frame without rows."""
+        """The runs of the last read; before that, a frame without rows."""
+        self.run_counts: pd.DataFrame = frames.empty(schema.RUN_COUNTS)
+        """How many runs were expected to start when: all that match, where the server can count them."""
         self.states: pd.DataFrame = frames.empty(schema.STATES)
-        """The state histories of the runs of `frame` that are in the timeline, as `views.with_histories` gives them."""
+        """The state histories of the runs that are in the timeline, as `histories.with_histories` gives them."""
         self.intervals: pd.DataFrame = frames.empty(schema.INTERVALS)
         """The stays in states that follow from `states`."""
         self._connection = connection
-        self._loaded: RunQuery | None = None
-        self._counts: Counts = {}
-        self._stage = self._failure = ""
-        self._notes: list[str] = []
-        self._is_busy = False
+        self._histories = Histories(connection)
+        self._standing = Standing()
+        self._past: list[RunQuery] = []
+        self._background = Background()
+        self._lock = threading.RLock()
         self._make(query)
+        status = ipw.HBox([self.status, self.buttons])
+        status.add_class("nbviz-status")
+        body = ipw.Box([self.views, self.details])
+        body.add_class("nbviz-body")
         super().__init__(
-            [self.page, self.controls, self.progress, self.status, self._panel, self.views], _dom_classes=("nbviz",)
+            [self.page, self.controls, status, self.progress, self.empty, body], _dom_classes=("nbviz",)
         )
         self._refresh()
         self._watch()
@@ -108,20 +131,27 @@ class RunExplorer(ipw.VBox):
         query: FlowRunQuery | TaskRunQuery = self.controls.value
         return query
 
+    @property
+    def selection(self) -> pd.DataFrame:
+        """The runs that are chosen in the views, as rows of `frame`; without a choice, no rows."""
+        return self.frame[self.frame[id_column(self.frame)].isin(self.views.selected)]
+
     def load(self) -> None:
-        """Read what the controls say and show it: what the Load button does.
+        """Read what the controls say and show it: what the Load button does, but the caller waits.
 
         A failure becomes a sentence in the status line, and what was loaded before stays.
         """
-        try:
-            query = self.query
-        except QueryError:
-            self._refresh()
-            return
-        with self._busy():
-            self._load_runs(query)
-            self._load_counts(query)
-            self._load_states()
+        self._background.stop()
+        self._background.join()
+        self._read(Turn())
+        if self.live.value:
+            self._background.start(self._look_again)
+
+    def close(self) -> None:
+        """End what goes on in the background, and the widget."""
+        self._background.stop()
+        self.live.value = False
+        super().close()
 
     def __repr__(self) -> str:
         """Show the query."""
@@ -136,150 +166,250 @@ class RunExplorer(ipw.VBox):
         self.load_button = ipw.Button(
             description="Load", icon="refresh", tooltip="Read the runs", button_style="primary"
         )
-        self.reset_button = ipw.Button(description="Reset", tooltip="Task or flow runs of the last 24 h")
-        self.controls.actions.children = [self.load_button, self.reset_button]
+        self.stop_button = ipw.Button(description="Stop", icon="stop", tooltip="Keep what was read by now")
+        self.live = LiveSwitch()
+        self.controls.actions.children = [self.load_button, self.stop_button, self.live]
+        self.back_button = ipw.Button(description="Back", icon="arrow-left", tooltip="To the filters before")
+        self.more_button = ipw.Button(description="Load more")
+        self.clear_button = ipw.Button(icon="times", tooltip="Choose no runs")
+        self.buttons = ipw.HBox([self.clear_button, self.more_button, self.back_button])
+        self.buttons.add_class("nbviz-buttons")
         self.progress = ProgressLine()
         self.status = StatusLine()
+        self.empty = EmptyPanel()
         self.views = RunViews(self.page, zone=self._zone)
-        self._panel = ipw.HTML()
+        self.details = RunDetails(page=self.page, zone=self._zone, connection=self._connection)
 
     def _watch(self) -> None:
-        self.load_button.on_click(lambda _: self.load())
-        self.reset_button.on_click(lambda _: self._reset())
-        self.controls.on_change(self._refresh)
+        self.load_button.on_click(lambda _: self._start())
+        self.stop_button.on_click(lambda _: self._background.stop())
+        self.more_button.on_click(lambda _: self._go(self.query.replace(limit=self._more()), remember=False))
+        self.back_button.on_click(lambda _: self._go(self._past.pop(), remember=False))
+        self.clear_button.on_click(lambda _: self.views.set_trait("selected", ()))
+        self.live.observe(lambda change: self._start() if change["new"] else self._background.stop(), "value")
+        self.empty.on_choose(self._go)
+        self.details.on_follow(self._go)
+        self.controls.on_change(self._changed)
+        self.views.observe(lambda _: self._show_selection(), "selected")
         self.page.observe(lambda _: self._take_theme(), "theme")
-
-    def _reset(self) -> None:
-        self.controls.value = (TaskRunQuery if self.controls.kind.value == "task_run" else FlowRunQuery)(since="1d")
+        self.page.observe(lambda change: change["new"] or self.live.set_trait("value", False), "is_shown")
 
     def _take_theme(self) -> None:
         (self.add_class if self.page.theme == "dark" else self.remove_class)("nbviz-dark")
 
-    def _load_runs(self, query: FlowRunQuery | TaskRunQuery) -> None:
+    def _changed(self) -> None:
+        """Take note of other filters: what is kept up to date follows them at once."""
+        if self.live.value and self._standing.loaded is not None and self._asked()[0] not in {None, self._standing.loaded}:
+            self._start()
+        self._refresh()
+
+    def _go(self, query: RunQuery, *, remember: bool = True) -> None:
+        """Load another query, and remember the one before."""
+        if remember and self._standing.loaded is not None:
+            self._past.append(self._standing.loaded)
+        self.controls.value = query
+        self._start()
+
+    def _start(self) -> None:
+        self._background.start(self._load_and_look_again)
+
+    def _load_and_look_again(self, turn: Turn) -> None:
+        with suppress(ReadInterrupted, KeyboardInterrupt):
+            self._read(turn)
+            self._look_again(turn)
+
+    def _look_again(self, turn: Turn) -> None:
+        with suppress(ReadInterrupted, KeyboardInterrupt):
+            while self.live.value and not turn.wait(self.live.pause):
+                self._read(turn, quietly=True)
+
+    def _read(self, turn: Turn, *, quietly: bool = False) -> None:
+        """Read what the controls say and show it, step by step; quietly, while the person looks at what there is."""
+        query, _ = self._asked()
+        if query is None:
+            self._refresh()
+            return
+        began = time.monotonic()
+        with self._told(turn, quietly=quietly):
+            self._read_runs(query, turn, quietly=quietly)
+            self._read_counts(query, turn, quietly=quietly)
+            self._read_states(turn, quietly=quietly)
+            self.live.took(time.monotonic() - began)
+            self._standing.failure = ""
+
+    def _read_runs(self, query: RunQuery, turn: Turn, *, quietly: bool) -> None:
         noun = NOUNS[query.kind]
-        self._stage = f"The {noun} could not be read."
+        self._standing.stage = f"The {noun} could not be read."
+        report = self._reporter(f"Loading {noun}", turn, quietly=quietly)
         try:
-            with self._noted(f"Loading {noun}") as report:
-                if isinstance(query, FlowRunQuery):
-                    frame = read_flow_runs(query, connection=self._connection, progress=report)
-                else:
-                    frame = read_task_runs(query, connection=self._connection, progress=report)
+            if isinstance(query, FlowRunQuery):
+                frame = read_flow_runs(query, connection=self._connection, progress=report)
+            else:
+                frame = read_task_runs(query, connection=self._connection, progress=report)  # type: ignore[arg-type]
         except ReadInterrupted as stop:
-            self._stage = f"Not all {noun} were read."
-            self._show_runs(query, stop.frame)
+            self._standing.stage = f"Not all {noun} were read."
+            if not quietly:
+                self._show_runs(query, stop.frame, quietly=False)
             raise
-        self._show_runs(query, frame)
+        self._show_runs(query, frame, quietly=quietly)
 
-    def _show_runs(self, query: FlowRunQuery | TaskRunQuery, frame: pd.DataFrame) -> None:
-        self.frame = frame
-        self.states, self.intervals = frames.empty(schema.STATES), frames.empty(schema.INTERVALS)
-        self._loaded, self._counts = query, {}
-        self.controls.show_counts({})
-        self.controls.suggest_from(self.frame)
-        self.views.show_runs(self.frame)
+    def _show_runs(self, query: RunQuery, frame: pd.DataFrame, *, quietly: bool) -> None:
+        standing, before = self._standing, self.frame
+        with self._lock:
+            ids = id_column(frame)
+            standing.change = change_text(before, frame, ids) if quietly else ""
+            self.frame = frame
+            if not quietly:
+                self.states, self.intervals = frames.empty(schema.STATES), frames.empty(schema.INTERVALS)
+                standing.loaded, standing.counts = query, {}
+                self.controls.show_counts({})
+                self.views.clear_intervals(of=query)
+            self.controls.suggest_from(frame)
+            self.views.show_query(query)  # type: ignore[arg-type]
+            self.views.show_runs(frame, of=query)
+            is_there = frame[ids].isin(self.views.selected)
+            self.views.selected = tuple(one for one in self.views.selected if one in {*frame[ids][is_there]})
+            self._refresh()
+
+    def _read_counts(self, query: RunQuery, turn: Turn, *, quietly: bool) -> None:
+        turn.look()
+        self._standing.stage = "The numbers by state could not be read."
+        self._standing.counts = read_state_type_counts(query, connection=self._connection)  # type: ignore[arg-type]
+        self.controls.show_counts(self._standing.counts)
+        turn.look()
+        self._standing.stage = "The counts over time could not be read."
+        self.run_counts = self._counts_over_time(query)
+        self.views.show_run_counts(self.run_counts)
+        if self.frame.empty and not quietly:
+            self._standing.stage = "Which filter leaves nothing could not be read."
+            self.empty.show(query, ways_out(query, self._connection))  # type: ignore[arg-type]
         self._refresh()
 
-    def _load_counts(self, query: FlowRunQuery | TaskRunQuery) -> None:
-        self._stage = "The numbers by state could not be read."
-        with self._noted("Counting the states"):
-            self._counts = read_state_type_counts(query, connection=self._connection)
-        self.controls.show_counts(self._counts)
-        self._refresh()
+    def _counts_over_time(self, query: RunQuery) -> pd.DataFrame:
+        """Count what matches by time: from the rows if they are all, or only reading all would tell; else the server."""
+        about, starts = self.frame.attrs[frames.ATTRS], self.frame["expected_start_time"].dropna()
+        span = starts.max() - starts.min() if len(starts) else pd.Timedelta(0)
+        if not about["truncated"] or about["done_here"]:
+            return run_counts(self.frame, freq=bins.freq_for(span), tz=self._zone.key)
+        window = query.window(pd.Timestamp(about["as_of"]).to_pydatetime())
+        freq = bins.freq_for(window.until - window.since) if window.since and window.until else "1D"
+        return read_run_counts(query, freq=freq, tz=self._zone.key, connection=self._connection, progress=False)  # type: ignore[arg-type]
 
-    def _load_states(self) -> None:
-        self._stage = "The timeline could not be read."
+    def _read_states(self, turn: Turn, *, quietly: bool) -> None:
+        self._standing.stage = "The timeline could not be read."
+        report = self._reporter("Reading the state histories by requests", turn, quietly=quietly)
         try:
-            with self._noted("Reading the state histories by requests") as report:
-                states = read_states(with_histories(self.frame), connection=self._connection, progress=report)
+            states = self._histories.read(self.frame, progress=report)
         except ReadInterrupted as stop:
-            self._stage = "The timeline is not whole."
-            self._show_states(stop.frame)
+            self._standing.stage = "The timeline is not whole."
+            if not quietly:
+                self._show_states(stop.frame)
             raise
         self._show_states(states)
 
     def _show_states(self, states: pd.DataFrame) -> None:
-        self.states = states
-        self.intervals = state_intervals(self.states)
-        self.views.show_intervals(self.intervals, self.frame)
+        with self._lock:
+            self.states = states
+            self.intervals = state_intervals(states)
+            self.views.show_intervals(self.intervals, self.frame, of=self._standing.loaded)
+            self._show_selection()
 
-    @contextmanager
-    def _busy(self) -> Iterator[None]:
-        """Show that work is being done; put a failure into words."""
-        self._failure, self._notes, self._is_busy = "", [], True
-        self.load_button.disabled = True
-        self._refresh()
-        try:
-            yield
-        except PrefectNbvizError as error:
-            self._failure = f"{self._stage} {error}"
-        except ReadInterrupted:
-            self._failure = f"{self._stage} It was interrupted."
-            raise
-        except BaseException as error:
-            self._failure = f"{self._stage} {type(error).__name__}: {error}".removesuffix(": ")
-            raise
-        finally:
-            self._is_busy = self.load_button.disabled = False
-            self.progress.hide()
-            self._refresh()
+    def _show_selection(self) -> None:
+        """Show the run that was chosen last in the panel beside the views."""
+        chosen = self.views.selected[-1:]
+        ids = self.frame[id_column(self.frame)]
+        run = self.frame[ids.isin(chosen)]
+        states = self.states[self.states["run_id"].isin(chosen)]
+        self.details.show(run, states=states if len(states) else None)
+        self.details.layout.display = None if len(run) else "none"
+        self._show_buttons()
 
-    @contextmanager
-    def _noted(self, what: str) -> Iterator[Report]:
-        """Show how far a read has got, and keep our warnings for the status; all others go their way."""
-
+    def _reporter(self, what: str, turn: Turn, *, quietly: bool) -> Report:
         def report(done: int, total: int | None, note: str = "") -> None:
-            self.progress.say(what, done, total, note=note)
+            turn.look()
+            if not quietly or note:
+                self.progress.say(what, done, total, note=note)
 
-        self.progress.say(what)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", PrefectNbvizWarning)
-            yield report
-        for one in caught:
-            if issubclass(one.category, PrefectNbvizWarning):
-                self._note(str(one.message))
-            else:
-                warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+        if not quietly:
+            self.progress.say(what)
+        return report
 
-    def _note(self, sentence: str) -> None:
-        """Keep a sentence for the status, unless it says again what another said: the counts know what the read did."""
-        if not any(sentence in note for note in self._notes):
-            self._notes.append(sentence)
+    @contextmanager
+    def _told(self, turn: Turn, *, quietly: bool) -> Iterator[None]:
+        """Show that work is being done, what it warns of, and how it failed."""
+        standing = self._standing
+        standing.begin(quietly=quietly)
+        self._refresh()
+        with heard() as notes:
+            try:
+                yield
+            except PrefectNbvizError as error:
+                standing.fail(error, ours=True)
+                self.live.failed()
+            except KeyboardInterrupt:
+                if not quietly:
+                    standing.failure = f"{standing.stage} It was {'stopped' if turn.is_stopped else 'interrupted'}."
+                raise
+            except BaseException as error:
+                standing.fail(error, ours=False)
+                raise
+            finally:
+                for sentence in notes:
+                    standing.note(sentence)
+                standing.is_busy = False
+                self.progress.hide()
+                self._refresh()
+
+    def _asked(self) -> tuple[RunQuery | None, str]:
+        """Give what the controls say, or why that cannot be."""
+        try:
+            return self.query, ""
+        except QueryError as error:
+            return None, str(error)
 
     def _refresh(self) -> None:
         """Say where things stand."""
-        try:
-            query: RunQuery | None = self.query
-            problem = ""
-        except QueryError as error:
-            query, problem = None, str(error)
-        is_stale = query != self._loaded
-        self.status.show([*self._lines(problem, is_stale=is_stale)])
-        (self.views.add_class if is_stale or self._is_busy else self.views.remove_class)("nbviz-dim")
-        self._show_panel(query)
+        with self._lock:
+            query, problem = self._asked()
+            standing, live = self._standing, self.live.text(self._zone)
+            self.status.show([*standing.lines(self.frame, query, problem, live=live, zone=self._zone)])
+            is_dim = query != standing.loaded or standing.is_busy
+            (self.views.add_class if is_dim else self.views.remove_class)("nbviz-dim")
+            self._show_buttons()
+            self._show_empty(query)
 
-    def _lines(self, problem: str, *, is_stale: bool) -> Iterator[Line]:
-        if problem:
-            yield "error", problem
-        elif is_stale and self._loaded is not None and not self._is_busy:
-            yield "warn", "Filters changed: press Load"
-        if self._failure:
-            yield "error", self._failure
-        if self._loaded is not None:
-            yield summary(self.frame, self._loaded, self._counts, zone=self._zone)
-            yield from (("warn", note) for note in self._notes if not self._is_plain_cut(note))
+    def _show_buttons(self) -> None:
+        chosen, is_busy = len(self.views.selected), self._standing.is_busy
+        _show(self.load_button, not is_busy)
+        _show(self.stop_button, is_busy)
+        self.clear_button.description = f"{chosen:,} chosen"
+        _show(self.clear_button, chosen)
+        _show(self.back_button, self._past)
+        more = self._more()
+        self.more_button.description = f"Load {more:,}" if more else "Load all"
+        _show(self.more_button, self._is_cut())
+        _show(self.details, chosen)
 
-    def _is_plain_cut(self, note: str) -> bool:
-        """Say whether a note says no more than the summary: that the limit left some out."""
-        is_reason = note == self.frame.attrs[frames.ATTRS]["reason"] and len(self.frame) == getattr(
-            self._loaded, "limit", None
-        )
-        return is_reason and not isinstance(getattr(self._loaded, "flow_runs", None), FlowRunQuery)
+    def _is_cut(self) -> bool:
+        """Say whether a higher limit would give more."""
+        about, loaded = self.frame.attrs.get(frames.ATTRS, {}), self._standing.loaded
+        return bool(about.get("truncated")) and len(self.frame) == getattr(loaded, "limit", None)
 
-    def _show_panel(self, query: RunQuery | None) -> None:
+    def _more(self) -> int | None:
+        matched = self.frame.attrs.get(frames.ATTRS, {}).get("matched") or MORE + 1
+        return None if len(self.frame) >= MORE or matched <= MORE else MORE
+
+    def _show_empty(self, query: RunQuery | None) -> None:
         """Show a sentence where there are no runs to show."""
-        text = invitation(query, zone=self._zone) if query and not self._is_busy else ""
-        if self._loaded is not None:
-            text = f"No {NOUNS[self._loaded.kind]} match."
-        self._panel.value = f'<div class="nbviz-panel">{html.escape(text)}</div>'
-        self._panel.layout.display = None if self.frame.empty and text else "none"
-        self.views.layout.display = "none" if self.frame.empty else None
+        loaded = self._standing.loaded
+        if loaded is None:
+            self.empty.invite(invitation(query, zone=self._zone) if query and not self._standing.is_busy else "")
+        elif len(self.frame):
+            self.empty.invite("")
+        elif not self.empty.text.startswith(("No ", "There are no ")):
+            self.empty.show(loaded, None)
+        _show(self.views, len(self.frame))
+
+
+def _show(widget: ipw.Widget, is_shown: object) -> None:
+    widget.layout.display = None if is_shown else "none"

@@ -46,6 +46,9 @@ class Page(anywidget.AnyWidget):
     theme = traitlets.Enum([*get_args(Theme)], "light").tag(sync=True)
     """The background of the page: JupyterLab's theme, or what the browser prefers."""
 
+    is_shown = traitlets.Bool(default_value=True).tag(sync=True)
+    """Whether it is on a page; False once it was taken from there, as when its cell runs again."""
+
     plotly = traitlets.Bytes().tag(sync=True)
     """The source of plotly.js, so that charts need no network."""
 

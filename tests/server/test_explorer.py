@@ -60,7 +60,8 @@ def connection(demo_server: PrivateServer) -> Connection:
 def test_it_shows_what_a_read_gives(query: Any, connection: Connection) -> None:
     explorer = explore(query, connection=connection)
     explorer.load_button.click()
-    assert not explorer._failure
+    explorer._background.join()
+    assert not explorer._standing.failure
     read = read_flow_runs if isinstance(query, FlowRunQuery) else read_task_runs
     expected = read(explorer.query, connection=connection)
     assert len(expected)
@@ -116,7 +117,7 @@ def test_changed_filters_dim_what_is_shown(connection: Connection) -> None:
 def test_nothing_that_matches_is_said(connection: Connection) -> None:
     explorer = explore(name=HOSTILE_NAME, state_type="CRASHED", connection=connection)
     explorer.load()
-    assert "No task runs match." in explorer._panel.value
+    assert explorer.empty.text == "XX"
     assert "1 match in other states." in explorer.status.value
     assert html.escape(HOSTILE_NAME) in explorer.status.value
     assert explorer.views.layout.display == "none"
@@ -127,8 +128,8 @@ def test_nothing_that_matches_is_said(connection: Connection) -> None:
 def test_an_empty_server(empty_server: PrivateServer) -> None:
     explorer = explore(connection=Connection(empty_server.api_url))
     explorer.load()
-    assert "No task runs match." in explorer._panel.value
-    assert not explorer._failure
+    assert explorer.empty.text == "XX"
+    assert not explorer._standing.failure
 
 
 def test_a_server_that_dies_keeps_what_was_loaded(demo_server: PrivateServer) -> None:
@@ -157,7 +158,8 @@ def test_a_server_that_dies_before_the_timeline_keeps_no_other_timeline(demo_ser
     assert "The timeline could not be read." in explorer.status.value
     assert len(explorer.frame)
     assert explorer.intervals.empty
-    assert "No states to draw" in explorer.views.timeline.figure
+    explorer.views.draw_all()
+    assert "No states to draw" in explorer.views.timeline.chart.figure
 
 
 def test_a_mistake_of_ours_is_not_silent() -> None:
@@ -169,4 +171,4 @@ def test_a_mistake_of_ours_is_not_silent() -> None:
     with pytest.raises(ZeroDivisionError):
         explorer.load()
     assert "The task runs could not be read. ZeroDivisionError: ours" in explorer.status.value
-    assert not explorer.load_button.disabled
+    assert explorer.load_button.layout.display is None
