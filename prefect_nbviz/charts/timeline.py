@@ -14,6 +14,8 @@ import plotly.graph_objects as go
 from prefect_nbviz import frames
 from prefect_nbviz.charts.bars import ROW, draw_bars
 from prefect_nbviz.charts.clock import Integers, TimeAxis, moment, read_wall, zone_of
+from prefect_nbviz.charts.picks import Picks, PointPicks
+from prefect_nbviz.charts.pixel_picks import PixelPicks
 from prefect_nbviz.charts.pixels import Cells
 from prefect_nbviz.charts.raster import draw_pixels
 from prefect_nbviz.charts.stays import Stays, View
@@ -134,6 +136,14 @@ class Timeline:
             )
         return self._part(view, theme)
 
+    def picks(self, fig: go.Figure, view: View | None = None, *, theme: Theme) -> Picks:
+        """Give which runs a person picks in a figure, which is that of a view, or of all."""
+        if not fig.layout.images:
+            return PointPicks.of_points([() if trace.customdata is None else trace.customdata for trace in fig.data])
+        axis = self._axis(view)
+        cells = Cells.of(self._stays, view or View(axis.start, axis.end), plot=self._plot)
+        return PixelPicks(cells, axis, self._intervals["run_id"], theme)
+
     def view(self, seen: Mapping[str, Any]) -> View:
         """Give the view that a person has moved the axes of a figure to.
 
@@ -160,6 +170,9 @@ class Timeline:
     def _is_few(self, stays: Stays, most_runs: int, most_stays: int) -> bool:
         return self._group_by is None and stays.runs <= most_runs and len(stays.row) <= most_stays
 
+    def _axis(self, view: View | None) -> TimeAxis:
+        return self._whole() if view is None else TimeAxis(self._zone, view.start, view.end, last=view.end)
+
     def _whole(self) -> TimeAxis:
         """Give the axis of the first view: stays that are open for long would squash all that happened."""
         first, last = int(self._stays.start.min()), int(self._stays.end.max())
@@ -173,7 +186,7 @@ class Timeline:
 
     def _part(self, view: View | None, theme: Theme) -> go.Figure:
         """Draw a view so that a person can move on from it: its meta says to `view` where it is."""
-        axis = self._whole() if view is None else TimeAxis(self._zone, view.start, view.end, last=view.end)
+        axis = self._axis(view)
         view = view or View(axis.start, axis.end)
         stays = self._stays.within(view)
         if self._is_few(stays, _FEW_RUNS, _FEW_STAYS) or not len(stays.row):

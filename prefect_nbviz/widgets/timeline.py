@@ -66,12 +66,13 @@ class TimelineChart(Chart):
     def _draw(self) -> None:
         if self._timeline is None:
             return
-        figure = self._timeline.figure(self._view, theme=self.page.theme)
+        timeline, view, theme = self._timeline, self._view, self.page.theme
+        figure = timeline.figure(view, theme=theme)
         if figure.layout.meta:
             # The axes are where they were moved to; all else that a person chose stays.
             figure.update_layout(meta={**figure.layout.meta, "number": self._number})
             figure.update_xaxes(uirevision=self._number).update_yaxes(uirevision=self._number)
-        self.show(figure, of=self._about)
+        self.show(figure, of=self._about, picks=lambda: timeline.picks(figure, view, theme=theme))
 
 
 class StateTimeline(ipw.VBox):
