@@ -1,3 +1,6 @@
 import ipywidgets as ipw
+
+
 class CodeView(ipw.VBox):
-    def show(self, query): pass
+    def show(self, query):
+        pass

@@ -10,8 +10,8 @@ import pandas as pd
 import traitlets
 
 from prefect_nbviz import frames, schema
-from prefect_nbviz.charts.counts import plot_state_counts
-from prefect_nbviz.charts.history import plot_run_counts
+from prefect_nbviz.charts.counts import plot_state_counts, state_count_picks
+from prefect_nbviz.charts.history import plot_run_counts, run_count_picks
 from prefect_nbviz.widgets.chart import Chart
 from prefect_nbviz.widgets.page import Page
 
@@ -67,12 +67,14 @@ class CountsView(ipw.VBox):
 
     def draw(self) -> None:
         """Draw what is chosen."""
-        by: Any = self.by.value
+        by, of, theme = self.by.value, (self.by.value, self._of), self._page.theme
+        runs, counts = self._runs, self.run_counts
         if by == OVER_TIME:
-            figure = plot_run_counts(self.run_counts, tz=self._zone.key, theme=self._page.theme)
+            figure = plot_run_counts(counts, tz=self._zone.key, theme=theme)
+            self.chart.show(figure, of=of, picks=lambda: run_count_picks(counts, runs))
         else:
-            figure = plot_state_counts(self._runs, by=by, theme=self._page.theme)
-        self.chart.show(figure, of=(by, self._of))
+            figure = plot_state_counts(runs, by=by, theme=theme)
+            self.chart.show(figure, of=of, picks=lambda: state_count_picks(runs, by=by))
 
     def _offer_columns(self) -> None:
         """Offer the columns that the runs have to count by, and keep the chosen one if it is among them."""

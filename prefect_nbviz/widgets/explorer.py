@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any
 
 import ipywidgets as ipw
@@ -19,11 +20,10 @@ from prefect_nbviz.errors import PrefectNbvizError, QueryError, ReadInterrupted,
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery, as_query
 from prefect_nbviz.reading import (
     Connection,
-    read_flow_runs,
     read_run_counts,
     read_state_type_counts,
-    read_task_runs,
 )
+from prefect_nbviz.reading.runs import read_runs
 from prefect_nbviz.widgets.background import Background, Turn
 from prefect_nbviz.widgets.controls import FilterControls
 from prefect_nbviz.widgets.details import RunDetails
@@ -32,7 +32,7 @@ from prefect_nbviz.widgets.histories import Histories, id_column
 from prefect_nbviz.widgets.live import LiveSwitch, change_text
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.standing import Standing
-from prefect_nbviz.widgets.status import NOUNS, ProgressLine, StatusLine, invitation
+from prefect_nbviz.widgets.status import NOUNS, Counts, ProgressLine, StatusLine, invitation
 from prefect_nbviz.widgets.views import RunViews
 
 Report = Callable[[int, int | None], None]
@@ -113,9 +113,7 @@ class RunExplorer(ipw.VBox):
         status.add_class("nbviz-status")
         body = ipw.Box([self.views, self.details])
         body.add_class("nbviz-body")
-        super().__init__(
-            [self.page, self.controls, status, self.progress, self.empty, body], _dom_classes=("nbviz",)
-        )
+        super().__init__([self.page, self.controls, status, self.progress, self.empty, body], _dom_classes=("nbviz",))
         self._refresh()
         self._watch()
 
@@ -186,7 +184,7 @@ class RunExplorer(ipw.VBox):
         self.more_button.on_click(lambda _: self._go(self.query.replace(limit=self._more()), remember=False))
         self.back_button.on_click(lambda _: self._go(self._past.pop(), remember=False))
         self.clear_button.on_click(lambda _: self.views.set_trait("selected", ()))
-        self.live.observe(lambda change: self._start() if change["new"] else self._background.stop(), "value")
+        self.live.observe(lambda change: self._start() if change["new"] else self._end_live(), "value")
         self.empty.on_choose(self._go)
         self.details.on_follow(self._go)
         self.controls.on_change(self._changed)
@@ -199,7 +197,11 @@ class RunExplorer(ipw.VBox):
 
     def _changed(self) -> None:
         """Take note of other filters: what is kept up to date follows them at once."""
-        if self.live.value and self._standing.loaded is not None and self._asked()[0] not in {None, self._standing.loaded}:
+        if (
+            self.live.value
+            and self._standing.loaded is not None
+            and self._asked()[0] not in {None, self._standing.loaded}
+        ):
             self._start()
         self._refresh()
 
@@ -209,6 +211,12 @@ class RunExplorer(ipw.VBox):
             self._past.append(self._standing.loaded)
         self.controls.value = query
         self._start()
+
+    def _end_live(self) -> None:
+        """End the looks; a read that the person waits for goes on."""
+        if not self._standing.is_busy:
+            self._background.stop()
+        self._refresh()
 
     def _start(self) -> None:
         self._background.start(self._load_and_look_again)
@@ -224,88 +232,91 @@ class RunExplorer(ipw.VBox):
                 self._read(turn, quietly=True)
 
     def _read(self, turn: Turn, *, quietly: bool = False) -> None:
-        """Read what the controls say and show it, step by step; quietly, while the person looks at what there is."""
+        """Read what the controls say and show each step; quietly, while the person looks at what there is, all at once."""
         query, _ = self._asked()
         if query is None:
             self._refresh()
             return
         began = time.monotonic()
         with self._told(turn, quietly=quietly):
-            self._read_runs(query, turn, quietly=quietly)
-            self._read_counts(query, turn, quietly=quietly)
-            self._read_states(turn, quietly=quietly)
+            shown = [*self._steps(query, turn, quietly=quietly)] if quietly else self._steps(query, turn, quietly=False)
+            for show in shown:
+                show()
             self.live.took(time.monotonic() - began)
             self._standing.failure = ""
 
-    def _read_runs(self, query: RunQuery, turn: Turn, *, quietly: bool) -> None:
-        noun = NOUNS[query.kind]
-        self._standing.stage = f"The {noun} could not be read."
+    def _steps(self, query: RunQuery, turn: Turn, *, quietly: bool) -> Iterator[Callable[[], None]]:
+        """Read step by step, and give what shows each."""
+        connection, standing, noun = self._connection, self._standing, NOUNS[query.kind]
+        standing.stage = f"The {noun} could not be read."
         report = self._reporter(f"Loading {noun}", turn, quietly=quietly)
         try:
-            if isinstance(query, FlowRunQuery):
-                frame = read_flow_runs(query, connection=self._connection, progress=report)
-            else:
-                frame = read_task_runs(query, connection=self._connection, progress=report)  # type: ignore[arg-type]
+            runs = read_runs(query, connection, progress=report)
         except ReadInterrupted as stop:
-            self._standing.stage = f"Not all {noun} were read."
+            standing.stage = f"Not all {noun} were read."
             if not quietly:
                 self._show_runs(query, stop.frame, quietly=False)
             raise
-        self._show_runs(query, frame, quietly=quietly)
-
-    def _show_runs(self, query: RunQuery, frame: pd.DataFrame, *, quietly: bool) -> None:
-        standing, before = self._standing, self.frame
-        with self._lock:
-            ids = id_column(frame)
-            standing.change = change_text(before, frame, ids) if quietly else ""
-            self.frame = frame
-            if not quietly:
-                self.states, self.intervals = frames.empty(schema.STATES), frames.empty(schema.INTERVALS)
-                standing.loaded, standing.counts = query, {}
-                self.controls.show_counts({})
-                self.views.clear_intervals(of=query)
-            self.controls.suggest_from(frame)
-            self.views.show_query(query)  # type: ignore[arg-type]
-            self.views.show_runs(frame, of=query)
-            is_there = frame[ids].isin(self.views.selected)
-            self.views.selected = tuple(one for one in self.views.selected if one in {*frame[ids][is_there]})
-            self._refresh()
-
-    def _read_counts(self, query: RunQuery, turn: Turn, *, quietly: bool) -> None:
+        yield lambda: self._show_runs(query, runs, quietly=quietly)
         turn.look()
-        self._standing.stage = "The numbers by state could not be read."
-        self._standing.counts = read_state_type_counts(query, connection=self._connection)  # type: ignore[arg-type]
-        self.controls.show_counts(self._standing.counts)
+        standing.stage = "The numbers by state could not be read."
+        counts = read_state_type_counts(query, connection=connection)
+        yield lambda: self._show_counts(counts)
         turn.look()
-        self._standing.stage = "The counts over time could not be read."
-        self.run_counts = self._counts_over_time(query)
-        self.views.show_run_counts(self.run_counts)
-        if self.frame.empty and not quietly:
-            self._standing.stage = "Which filter leaves nothing could not be read."
-            self.empty.show(query, ways_out(query, self._connection))  # type: ignore[arg-type]
-        self._refresh()
-
-    def _counts_over_time(self, query: RunQuery) -> pd.DataFrame:
-        """Count what matches by time: from the rows if they are all, or only reading all would tell; else the server."""
-        about, starts = self.frame.attrs[frames.ATTRS], self.frame["expected_start_time"].dropna()
-        span = starts.max() - starts.min() if len(starts) else pd.Timedelta(0)
-        if not about["truncated"] or about["done_here"]:
-            return run_counts(self.frame, freq=bins.freq_for(span), tz=self._zone.key)
-        window = query.window(pd.Timestamp(about["as_of"]).to_pydatetime())
-        freq = bins.freq_for(window.until - window.since) if window.since and window.until else "1D"
-        return read_run_counts(query, freq=freq, tz=self._zone.key, connection=self._connection, progress=False)  # type: ignore[arg-type]
-
-    def _read_states(self, turn: Turn, *, quietly: bool) -> None:
-        self._standing.stage = "The timeline could not be read."
+        standing.stage = "The counts over time could not be read."
+        over_time = self._counts_over_time(query, runs)
+        yield lambda: self._show_run_counts(over_time)
+        if runs.empty and not quietly:
+            standing.stage = "Which filter leaves nothing could not be read."
+            ways = ways_out(query, connection)
+            yield lambda: self.empty.show(query, ways)
+        standing.stage = "The timeline could not be read."
         report = self._reporter("Reading the state histories by requests", turn, quietly=quietly)
         try:
-            states = self._histories.read(self.frame, progress=report)
+            states = self._histories.read(runs, progress=report)
         except ReadInterrupted as stop:
-            self._standing.stage = "The timeline is not whole."
+            standing.stage = "The timeline is not whole."
             if not quietly:
                 self._show_states(stop.frame)
             raise
-        self._show_states(states)
+        yield lambda: self._show_states(states)
+
+    def _show_runs(self, query: RunQuery, runs: pd.DataFrame, *, quietly: bool) -> None:
+        standing, before = self._standing, self.frame
+        with self._lock:
+            ids = id_column(runs)
+            standing.change = change_text(before, runs, ids) if quietly else ""
+            self.frame = runs
+            if not quietly:
+                self.states, self.intervals = frames.empty(schema.STATES), frames.empty(schema.INTERVALS)
+                standing.loaded = query
+                self._show_counts({})
+                self.views.clear_intervals(of=query)
+            self.controls.suggest_from(runs)
+            self.views.show_query(query)
+            self.views.show_runs(runs, of=query)
+            there = {*runs[ids]}
+            self.views.selected = tuple(one for one in self.views.selected if one in there)
+            self._refresh()
+
+    def _show_counts(self, counts: Counts) -> None:
+        self._standing.counts = counts
+        self.controls.show_counts(counts)
+        self._refresh()
+
+    def _counts_over_time(self, query: RunQuery, runs: pd.DataFrame) -> pd.DataFrame:
+        """Count what matches by time: from the rows if they are all, or only reading all would tell; else the server."""
+        about, starts = runs.attrs[frames.ATTRS], runs["expected_start_time"].dropna()
+        span = starts.max() - starts.min() if len(starts) else pd.Timedelta(0)
+        if not about["truncated"] or about["done_here"]:
+            return run_counts(runs, freq=bins.freq_for(span), tz=self._zone.key)
+        window = query.window(datetime.fromisoformat(about["as_of"]))
+        freq = bins.freq_for(window.until - window.since) if window.since and window.until else "1D"
+        return read_run_counts(query, freq=freq, tz=self._zone.key, connection=self._connection, progress=False)
+
+    def _show_run_counts(self, counts: pd.DataFrame) -> None:
+        self.run_counts = counts
+        self.views.show_run_counts(counts)
 
     def _show_states(self, states: pd.DataFrame) -> None:
         with self._lock:

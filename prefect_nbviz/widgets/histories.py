@@ -47,7 +47,9 @@ class Histories:
         shown = with_histories(runs)
         ids = shown[id_column(shown)]
         last = dict(zip(ids, shown["state_id"], strict=True))
-        is_known = pd.Series([self._last.get(one) == state for one, state in last.items()], index=shown.index, dtype=bool)
+        is_known = pd.Series(
+            [self._last.get(one) == state for one, state in last.items()], index=shown.index, dtype=bool
+        )
         states = read_states(shown[~is_known], connection=self._connection, progress=progress)
         kept = self._states[self._states["run_id"].isin(ids[is_known])]
         if len(kept):

@@ -56,7 +56,9 @@ class Standing:
         text = str(error) if ours else f"{type(error).__name__}: {error}".removesuffix(": ")
         self.failure = f"{self.stage} {text}"
 
-    def lines(self, runs: pd.DataFrame, query: RunQuery | None, problem: str, *, live: str, zone: tzinfo) -> Iterator[Line]:
+    def lines(
+        self, runs: pd.DataFrame, query: RunQuery | None, problem: str, *, live: str, zone: tzinfo
+    ) -> Iterator[Line]:
         """Say all of it, the worst first.
 
         Parameters

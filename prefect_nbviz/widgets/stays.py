@@ -92,6 +92,8 @@ class StaysView(ipw.VBox):
 
     def _with_column(self, intervals: pd.DataFrame, column: str) -> pd.DataFrame:
         """Give each stay what its run has in a column."""
-        values = self._runs["tags"].map(lambda tags: tags[0] if tags else None) if column == "tag" else self._runs[column]
+        values = (
+            self._runs["tags"].map(lambda tags: tags[0] if tags else None) if column == "tag" else self._runs[column]
+        )
         of_run = dict(zip(self._runs[id_column(self._runs)], values, strict=True))
         return intervals.assign(**{column: intervals["run_id"].map(of_run)})

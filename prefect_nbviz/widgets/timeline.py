@@ -48,11 +48,13 @@ class TimelineChart(Chart):
         intervals
             What `state_intervals` gives.
         of
-            What they are about: while that stays the same, a zoom into bars stays too.
+            What they are about: while that stays the same, what a person has zoomed in to stays in view.
         **options
             Those of `Timeline`.
         """
-        self._timeline, self._about, self._view = Timeline(intervals, **options), of, None
+        self._timeline = Timeline(intervals, **options)
+        if of is None or of != self._about:
+            self._about, self._view = of, None
         self._draw()
 
     def _move(self, change: Any) -> None:

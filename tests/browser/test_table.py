@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-import io
-import json
-from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from notebook_page import PATIENCE, add_cells
-from playwright.sync_api import Locator, Page, expect
+from notebook_page import add_cells
 
 from prefect_nbviz.demo.lab import NOTEBOOK
 
@@ -33,7 +27,9 @@ table = RunTable()
 table.show(runs)
 ipw.VBox([Page(), table], _dom_classes=("nbviz",))
 """
-ASK = "print('SELECTED', [*runs.index[runs['task_run_id'].isin(table.selected)]], table.columns, table.content['number'])"
+ASK = (
+    "print('SELECTED', [*runs.index[runs['task_run_id'].isin(table.selected)]], table.columns, table.content['number'])"
+)
 
 
 @pytest.fixture(scope="module")

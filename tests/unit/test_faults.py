@@ -283,6 +283,21 @@ def test_the_explorer_keeps_what_was_read_when_it_is_interrupted(monkeypatch) ->
     assert "Not all task runs were read. It was interrupted." in explorer.status.value
 
 
+def test_the_explorer_keeps_what_was_read_when_it_is_stopped(monkeypatch) -> None:
+    server = Faulty(hanging, lambda number: number > 10)
+    explorer = explore(limit=None, connection=server.connection)
+
+    def stop(_: str, done: int = 0, *__: object, **___: object) -> None:
+        if done >= 20:
+            explorer.stop_button.click()
+
+    monkeypatch.setattr(explorer.progress, "say", stop)
+    explorer.load_button.click()
+    explorer._background.join()
+    assert_is_part(explorer.frame, server)
+    assert "Not all task runs were read. It was stopped." in explorer.status.value
+
+
 @pytest.mark.parametrize("patience", [0, -1, math.nan])
 def test_a_patience_that_cannot_be(patience: float) -> None:
     with pytest.raises(QueryError, match=r"^patience is a number of seconds above 0, not"):
