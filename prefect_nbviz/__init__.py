@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.charts.history import plot_run_counts
     from prefect_nbviz.charts.timeline import plot_state_timeline
     from prefect_nbviz.magics import load_ipython_extension
-    from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
+    from prefect_nbviz.query import FlowRunQuery, TaskRunQuery, query_from_json
     from prefect_nbviz.reading.checking import check
     from prefect_nbviz.reading.connection import Connection
     from prefect_nbviz.reading.futures import read_futures
@@ -40,6 +40,7 @@ _HOMES = {
     "plot_run_counts": "charts.history",
     "plot_state_counts": "charts.counts",
     "plot_state_timeline": "charts.timeline",
+    "query_from_json": "query",
     "read_flow_runs": "reading.runs",
     "read_futures": "reading.futures",
     "read_run_counts": "reading.tallies",
@@ -64,6 +65,7 @@ __all__ = [
     "plot_run_counts",
     "plot_state_counts",
     "plot_state_timeline",
+    "query_from_json",
     "read_flow_runs",
     "read_futures",
     "read_run_counts",

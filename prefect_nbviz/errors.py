@@ -5,6 +5,7 @@ PrefectNbvizError
 ├── QueryError            a criterion that cannot be: unknown, misspelt, out of range (also a ValueError)
 ├── FrameError            a frame without the columns that are needed (also a ValueError)
 ├── DemoError             the demo cannot start
+├── PresetError           the file of saved filters cannot be read or written, or has none of that name
 └── ServerError           the server, or the way to it
     ├── NotConnectedError     no API URL is set
     ├── UnreachableError      nothing answers there, or it stopped answering
@@ -44,6 +45,10 @@ class FrameError(PrefectNbvizError, ValueError):
 
 class DemoError(PrefectNbvizError):
     """The demo cannot start."""
+
+
+class PresetError(PrefectNbvizError):
+    """The file of saved filters cannot be read or written, or has none of that name."""
 
 
 class ServerError(PrefectNbvizError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Any
 
@@ -47,10 +47,17 @@ class Pages:
 
     async def state_types(self, body: Body) -> Counter[str]:
         """Count the runs that match by state type."""
+        return await self._states(body, lambda state_type, _: state_type)
+
+    async def state_names(self, body: Body) -> Counter[str]:
+        """Count the runs that match by state name."""
+        return await self._states(body, lambda _, state_name: state_name)
+
+    async def _states(self, body: Body, key: Callable[[str | None, str | None], str | None]) -> Counter[str]:
         counts: Counter[str] = Counter()
         in_all = await self.history(body, start=_ALL_TIME[0], end=_ALL_TIME[1], seconds=_ALL_TIME_SECONDS)
-        for (_, state_type, _), runs in in_all.items():
-            counts[str(state_type)] += runs
+        for (_, state_type, state_name), runs in in_all.items():
+            counts[str(key(state_type, state_name))] += runs
         return counts
 
     async def history(

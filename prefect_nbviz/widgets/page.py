@@ -17,6 +17,11 @@ STATIC = Path(__file__).parent / "static"
 _IS_DARK = '[data-jp-theme-light="false"] .nbviz, .nbviz.nbviz-dark'
 
 
+def script(*names: str) -> str:
+    """Give some scripts as one, since a widget's own cannot import another."""
+    return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
+
+
 def style_sheet() -> str:
     """Give the style sheet of all widgets, with the colours of states on both backgrounds.
 

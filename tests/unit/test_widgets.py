@@ -21,7 +21,7 @@ from prefect_nbviz.reading import Connection
 from prefect_nbviz.widgets.chips import StateField
 from prefect_nbviz.widgets.controls import FilterControls
 from prefect_nbviz.widgets.explorer import RunExplorer, explore
-from prefect_nbviz.widgets.fields import ESSENTIAL, GROUPS
+from prefect_nbviz.widgets.fields import GROUPS, IN_SIGHT
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.status import criteria_text, summary
 from prefect_nbviz.widgets.table import MAX_ROWS_SHOWN, RunTable, table_cells
@@ -135,8 +135,9 @@ def test_every_criterion_has_a_control() -> None:
 @pytest.mark.parametrize("query_type", [TaskRunQuery, FlowRunQuery])
 def test_every_control_has_its_place_and_every_order_a_name(query_type: type[Any]) -> None:
     controls = FilterControls(query_type())
-    folded = {word for group in GROUPS.values() for word in group}
-    assert folded | {*ESSENTIAL, "state_type", "limit"} == {*controls.fields}
+    offered = {entry["word"] for _, entries in controls.bar.menu for entry in entries}
+    assert offered == words(query_type) - {*IN_SIGHT}
+    assert {word for group in GROUPS.values() for word in group} | {*IN_SIGHT} == {*controls.fields}
     assert {*dict(controls.fields["sort"].widget.options).values()} == {*query_type.sorts}
     assert {*dict(controls.fields["time_field"].widget.options).values()} >= {*query_type.time_fields}
 
@@ -162,14 +163,21 @@ def test_no_choice_shows_as_a_blank(word: str) -> None:
         assert widget.label
 
 
+def chips(controls: FilterControls) -> dict[str, str]:
+    return {chip["word"]: f"{chip['label']}: {chip['text']}" for chip in controls.bar.chips}
+
+
 def test_what_only_flow_runs_have_is_shown_and_said_of_them_only() -> None:
     controls = FilterControls(FlowRunQuery(parent="subflow", parameters={"rows": 12}, tags_all="prod"))
-    group = controls.groups["Flow runs only"].layout
-    assert group.display is None
-    assert controls.more.get_title(0) == "More filters (3 set)"
+    assert chips(controls) == {
+        "parent": "parent: Subflow runs only",
+        "parameters": "parameters: rows=12",
+        "tags_all": "tags all: prod",
+    }
+    assert dict(controls.bar.menu)["Flow runs only"]
     controls.kind.value = "task_run"
-    assert group.display == "none"
-    assert controls.more.get_title(0) == "More filters (1 set)"
+    assert {*chips(controls)} == {"tags_all"}
+    assert not dict(controls.bar.menu)["Flow runs only"]
     assert controls.value == TaskRunQuery(tags_all="prod")
     controls.kind.value = "flow_run"
     assert controls.value == FlowRunQuery(parent="subflow", parameters={"rows": 12}, tags_all="prod")
@@ -236,7 +244,11 @@ def test_a_text_that_cannot_be_is_said_in_place(word: str, put: list[str], says:
 
 
 @pytest.mark.parametrize(
-    ("choice", "since"), [("Last hour", "1h"), ("Last 24 h", "1d"), ("Last 7 days", "7d"), ("Last 30 days", "30d")]
+    ("choice", "since"),
+    [
+        *(("Last 15 min", "15m"), ("Last hour", "1h"), ("Last 6 h", "6h"), ("Last 24 h", "1d")),
+        *(("Last 7 days", "7d"), ("Last 30 days", "30d")),
+    ],
 )
 def test_a_quick_window(choice: str, since: str) -> None:
     controls = FilterControls(TaskRunQuery())
@@ -261,34 +273,58 @@ def test_a_window_from_one_moment_to_another() -> None:
 
 def test_what_only_code_can_say_is_a_chip_that_can_be_removed() -> None:
     controls = FilterControls(TaskRunQuery(flow_runs=[ID], tags_any=[]))
-    chips = {chip.description: chip for chip in controls.kept.children}
-    assert set(chips) == {"flow runs: 1 id", "tags any: none, which matches nothing"}
+    assert chips(controls) == {
+        "flow_runs": "flow runs: 1 id",
+        "tags_any": "tags any: none, which matches nothing",
+    }
+    assert {chip["word"]: chip["can_edit"] for chip in controls.bar.chips} == {"flow_runs": False, "tags_any": True}
     controls.kind.value = "flow_run"
     assert controls.value == FlowRunQuery(tags_any=[])
     controls.kind.value = "task_run"
-    chips["flow runs: 1 id"].click()
+    controls.remove("flow_runs")
     assert controls.value == TaskRunQuery(tags_any=[])
     controls.fields["tags_any"].widget.value = ["prod"]
     assert controls.value == TaskRunQuery(tags_any="prod")
-    assert controls.kept.children == ()
+    assert controls.kept.value == {}
 
 
 def test_flow_runs_of_which_to_give_the_children_are_a_chip() -> None:
     controls = FilterControls(FlowRunQuery(parent=[ID], parameters={"": [1, 2]}))
-    chips = {chip.description: chip for chip in controls.kept.children}
-    assert set(chips) == {"parent: 1 id", "parameters: {'': [1, 2]}"}
+    assert chips(controls) == {"parent": "parent: 1 id", "parameters": "parameters: {'': [1, 2]}"}
     controls.fields["parent"].widget.value = "top_level"
     assert controls.value == FlowRunQuery(parent="top_level", parameters={"": [1, 2]})
-    chips["parameters: {'': [1, 2]}"].click()
+    controls.remove("parameters")
     assert controls.value == FlowRunQuery(parent="top_level")
-    assert controls.kept.children == ()
+    assert controls.kept.value == {}
 
 
-def test_the_folded_part_says_how_much_of_it_is_set() -> None:
-    assert FilterControls(TaskRunQuery()).more.selected_index is None
-    controls = FilterControls(TaskRunQuery(tags_none="dev", sort="NAME_ASC"))
-    assert controls.more.selected_index == 0
-    assert controls.more.get_title(0) == "More filters (2 set)"
+@pytest.mark.parametrize("word", sorted({*SET, *SET_OF_FLOW_RUNS, *SET_OF_TASK_RUNS} - {*IN_SIGHT}))
+def test_a_chip_says_what_is_set_and_removes_that_alone(word: str) -> None:
+    others = {"tags_any": ("a",), "flow": ("b",), "name_like": "c", "since": "1h"}
+    kind: Any = FlowRunQuery if word in SET_OF_FLOW_RUNS else TaskRunQuery
+    controls = FilterControls(kind(**others))
+    controls.fields[word].widget.value = (SET | SET_OF_FLOW_RUNS | SET_OF_TASK_RUNS)[word][0]
+    assert {*chips(controls)} == {word, "tags_any", "flow"}
+    controls.bar.tell({"do": "remove", "word": word})
+    assert controls.value == kind(**{other: value for other, value in others.items() if other != word})
+    assert {*chips(controls)} == {"tags_any", "flow"} - {word}
+
+
+def test_many_values_are_cut_in_a_chip_and_counted() -> None:
+    controls = FilterControls(TaskRunQuery(flow=[f"flow-{number}" for number in range(1_200)]))
+    assert chips(controls) == {"flow": "flow: flow-0, flow-1, flow-2, flow-3, … (1,200 in all)"}
+    controls.fields["state_type"].widget.value = ["FAILED", "CRASHED"]
+    assert chips(controls)["state_type"] == "state: Failed, Crashed"
+
+
+def test_clear_leaves_the_kind_the_window_the_order_and_the_limit() -> None:
+    rest = {"since": "1h", "sort": "NAME_ASC", "limit": 7}
+    controls = FilterControls(TaskRunQuery(flow_runs=[ID], name_like="x", tags_any="a", state_type="FAILED", **rest))
+    told: list[object] = []
+    controls.on_change(lambda: told.append(controls.value))
+    controls.bar.tell({"do": "clear"})
+    assert told == [TaskRunQuery(**rest)]
+    assert not controls.bar.can_clear
 
 
 def test_explore_begins_with_the_last_day_and_reads_nothing() -> None:
