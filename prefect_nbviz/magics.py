@@ -1,55 +1,65 @@
-"""IPython magics: `%prefect_runs` reads runs, `%prefect_explore` opens the explorer."""
+"""IPython magics: `%prefect_runs` and `%prefect_states` read, `%prefect_explore` opens the explorer, `%prefect_check`."""
 
 from __future__ import annotations
 
-import dataclasses
-import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
+from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 
-from prefect_nbviz.criteria import SUBFLOW, TOP_LEVEL
 from prefect_nbviz.errors import PrefectNbvizError, QueryError, did_you_mean
-from prefect_nbviz.parameters import parameter_values
+from prefect_nbviz.forms import is_id
+from prefect_nbviz.magic_completion import completions
+from prefect_nbviz.magic_lines import KINDS, MagicLine, flag
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
-from prefect_nbviz.reading import read_flow_runs, read_task_runs
-from prefect_nbviz.states import STATE_TYPES
+from prefect_nbviz.reading import read_flow_runs, read_states, read_task_runs
+from prefect_nbviz.reading.checking import check
 
-_KINDS: Mapping[str, type[FlowRunQuery | TaskRunQuery]] = {"task": TaskRunQuery, "flow": FlowRunQuery}
-_FLAGS = (
-    *("untagged", "start_time_fallback", "auto_scheduled"),
-    *("has_deployment", "has_work_queue", "has_flow_run", "has_subflow_run"),
-)
-_NUMBERS = ("limit", "run_count_min")
-_SINGLE = ("name_like", "since", "until", "time_field", "sort", *_FLAGS, *_NUMBERS)
-_NAMED = ("ids", "ids_not", "flow_runs", "parent", "parent_task_run", "ancestor", "parameters")
-_YES_NO = {"yes": True, "true": True, "no": False, "false": False}
-_EXAMPLES = {
-    **dict.fromkeys(("--since", "--until"), "1d"),
-    **dict.fromkeys((f"--{word.replace('_', '-')}" for word in _FLAGS), "yes"),
-    "--run-count-min": "2",
-    "--parameters": "region=eu",
-    "--parent": TOP_LEVEL,
-}
+_COMPLETER = "prefect_nbviz.magics"
 
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
-    """Add the magics: `%load_ext prefect_nbviz` calls this.
+    """Add the magics, and what the tab key offers after them: `%load_ext prefect_nbviz` calls this.
 
     See Also
     --------
     https://ipython.readthedocs.io/en/stable/config/extensions/
     """
     ipython.register_magics(PrefectMagics)
+    others = [one for one in ipython.Completer.custom_matchers if _identifier(one) != _COMPLETER]
+    ipython.Completer.custom_matchers = [*others, _completer(ipython)]
+
+
+def _identifier(matcher: Any) -> str | None:
+    return getattr(matcher, "matcher_identifier", None)
+
+
+def _completer(ipython: InteractiveShell) -> Any:
+    """Make what IPython asks, with Jedi and without, when the tab key is pressed."""
+
+    @context_matcher(identifier=_COMPLETER)
+    def matcher(context: CompletionContext) -> SimpleMatcherResult:
+        hidden = ipython.user_ns_hidden
+        names = {name: value for name, value in ipython.user_ns.items() if name[0] != "_" and name not in hidden}
+        fragment, texts = completions(context.text_until_cursor, names)
+        return SimpleMatcherResult(
+            completions=[SimpleCompletion(text) for text in texts],
+            matched_fragment=fragment,
+            suppress=bool(texts),
+            ordered=True,
+        )
+
+    return matcher
 
 
 @magics_class
 class PrefectMagics(Magics):
-    """The line magics `%prefect_runs` and `%prefect_explore`."""
+    """The line magics."""
 
     @line_magic
     def prefect_runs(self, line: str) -> pd.DataFrame:
@@ -117,146 +127,100 @@ class PrefectMagics(Magics):
             failed = %prefect_runs task --tags-any prod etl --state FAILED CRASHED --limit none
             %prefect_runs flow --parent top_level --parameters region=eu
         """
-        query = self._query(line)
-        try:
-            return read_flow_runs(query) if isinstance(query, FlowRunQuery) else read_task_runs(query)
-        except PrefectNbvizError as error:
-            raise UsageError(str(error)) from error
+        with _in_one_sentence():
+            return _read(self._query(MagicLine.read(line)))
+
+    @line_magic
+    def prefect_states(self, line: str) -> pd.DataFrame:
+        """Read the state histories of runs into a DataFrame.
+
+        `%prefect_states VARIABLE` takes the runs of a variable: a frame of runs, ids, futures or run objects of
+        Prefect. `%prefect_states ID ID` takes ids of runs. `%prefect_states [task|flow] [--criterion value …]` reads
+        the runs first: the criteria are those of `%prefect_runs` (see `%prefect_runs?`).
+
+            --exact yes                ask the server for every history, a request for each run; else those that the
+                                       rows of task runs tell are rebuilt from them
+
+        There is a row for each state, oldest first; `prefect_nbviz.state_intervals` makes stays of them.
+
+        Examples
+        --------
+            failed = %prefect_runs --state FAILED --since 1d
+            states = %prefect_states failed
+            %prefect_states task --state FAILED CRASHED --since 1d
+        """
+        with _in_one_sentence():
+            exact, rest = MagicLine.read(line).take("--exact")
+            is_exact = exact is not None and flag("--exact", exact)
+            return read_states(self._runs(rest), exact=is_exact)
 
     @line_magic
     def prefect_explore(self, line: str) -> Any:
-        """Open the explorer: `%prefect_explore [task|flow] [--criterion value …]`.
+        """Open the explorer: `%prefect_explore [task|flow] [--criterion value …] [--tz ZONE]`.
 
         Its controls begin with these criteria, which are those of `%prefect_runs` (see
         `%prefect_runs?`); without any, with the task runs of the last 24 hours.
 
+            --tz Europe/Berlin         the time zone in which times are shown and typed; UTC unless told
+
         Examples
         --------
             %prefect_explore --state failed --since 7d
+            %prefect_explore flow --tags-all prod --tz Europe/Berlin
         """
         from prefect_nbviz.widgets.explorer import explore  # noqa: PLC0415 - plotly and the widgets take seconds
 
-        return explore(self._query(line) if line.strip() else None)
+        with _in_one_sentence():
+            tz, rest = MagicLine.read(line).take("--tz")
+            query = self._query(rest) if rest.words or rest.options else None
+            return explore(query, tz=tz or "UTC")
 
-    def _query(self, line: str) -> FlowRunQuery | TaskRunQuery:
-        try:
-            return parse(line, names=self.shell.user_ns if self.shell else {})
-        except QueryError as error:
-            raise UsageError(str(error)) from error
+    @line_magic
+    def prefect_check(self, line: str) -> pd.DataFrame:
+        """Look at which server is read from, which versions there are, and what may go wrong: a row for each.
+
+        It takes no options, reads only, and starts no server.
+
+        Examples
+        --------
+            %prefect_check
+        """
+        if line.strip():
+            raise UsageError(f"%prefect_check takes nothing after it, not {line.strip()!r}.")
+        return check()
+
+    def _query(self, line: MagicLine) -> FlowRunQuery | TaskRunQuery:
+        return line.query(self._names)
+
+    def _runs(self, line: MagicLine) -> Any:
+        """Give the runs of a variable or ids where the line begins so; else read those that it describes."""
+        if not line.words or line.words[0] in KINDS:
+            return _read(self._query(line))
+        if line.options:
+            raise QueryError(f"{line.options[0][0]} is for runs that are yet to be read, not for {line.words[0]!r}.")
+        if all(map(is_id, line.words)):
+            return line.words
+        name, *more = line.words
+        if more or name not in self._names:
+            hint = did_you_mean(name, [*KINDS, *self._names])
+            raise QueryError(
+                f"%prefect_states takes task, flow, one variable, or ids; not {' '.join(line.words)!r}.{hint}"
+            )
+        return self._names[name]
+
+    @property
+    def _names(self) -> dict[str, Any]:
+        return self.shell.user_ns if self.shell else {}
 
 
-def parse(line: str, *, names: Mapping[str, Any]) -> FlowRunQuery | TaskRunQuery:
-    """Give the query that the text after a magic says.
-
-    Parameters
-    ----------
-    line
-        The text: perhaps `task` or `flow`, then options, which are the fields of the query with
-        dashes; and `--state`, which takes state types or state names.
-    names
-        Variables that options with ids, and `--parameters`, may name.
-
-    Raises
-    ------
-    QueryError
-        An option that does not exist, or a value that cannot be.
-
-    Examples
-    --------
-    >>> parse("flow --state failed crashed --tags-any prod --limit none", names={})
-    FlowRunQuery(tags_any=['prod'], state_type=['FAILED', 'CRASHED'], limit=None)
-    """
-    kind, options = _split(line)
-    criteria: dict[str, list[str]] = {}
-    states: list[str] = []
-    for option, values in options:
-        if option == "--state":
-            states += values
-        else:
-            criteria.setdefault(_word(kind, option), []).extend(values)
-    if states:
-        criteria.setdefault(_state_word(states), []).extend(states)
-    return _KINDS[kind](**{word: _value(word, values, names) for word, values in criteria.items()})
+def _read(query: FlowRunQuery | TaskRunQuery) -> pd.DataFrame:
+    return read_flow_runs(query) if isinstance(query, FlowRunQuery) else read_task_runs(query)
 
 
-def _split(line: str) -> tuple[str, list[tuple[str, list[str]]]]:
-    """Give the kind, and each option with the values that follow it."""
+@contextmanager
+def _in_one_sentence() -> Iterator[None]:
+    """Let IPython show what went wrong without a traceback."""
     try:
-        tokens = shlex.split(line)
-    except ValueError as error:
-        raise QueryError(f"A quotation mark is open in: {line}") from error
-    kind = tokens.pop(0) if tokens and not tokens[0].startswith("--") else "task"
-    if kind not in _KINDS:
-        raise QueryError(f"The first word is task or flow, not {kind!r}.{did_you_mean(kind, _KINDS)}")
-    options: list[tuple[str, list[str]]] = []
-    for token in tokens:
-        if token.startswith("--"):
-            option, has_value, value = token.partition("=")
-            options.append((option, [value] if has_value else []))
-        elif options:
-            options[-1][1].append(token)
-        else:
-            raise QueryError(f"{token!r} stands before any option: write --name {token} for a name.")
-    for option, values in options:
-        if not values:
-            raise QueryError(f"{option} needs a value, as in {option} {_EXAMPLES.get(option, 'VALUE')}.")
-    return kind, options
-
-
-def _state_word(values: list[str]) -> str:
-    """Give the criterion that `--state` stands for: the values of one option combine with *or*, two options do not."""
-    types = [value for value in values if value.upper() in STATE_TYPES]
-    names = [value for value in values if value.upper() not in STATE_TYPES]
-    if types and names:
-        by_name = shlex.join(value.title() if value in types else value for value in values)
-        raise QueryError(
-            f"--state takes state types or state names, not both ({types[0]} is a type, {names[0]} a name): write "
-            f"--state-name {by_name} for either name, or --state-type {shlex.join(types)} --state-name "
-            f"{shlex.join(names)} for runs of both."
-        )
-    return "state_type" if types else "state_name"
-
-
-def _word(kind: str, option: str) -> str:
-    words = [field.name for field in dataclasses.fields(_KINDS[kind])]
-    word = option.removeprefix("--").replace("-", "_")
-    if word not in words:
-        known = [f"--{one.replace('_', '-')}" for one in ("state", *words)]
-        raise QueryError(f"There is no option {option!r}.{did_you_mean(option, known)} There are: {', '.join(known)}.")
-    return word
-
-
-def _value(word: str, values: list[str], names: Mapping[str, Any]) -> Any:
-    if word == "parent" and values in ([TOP_LEVEL], [SUBFLOW]):
-        return values[0]
-    if word in _NAMED and len(values) == 1 and values[0] in names:
-        return names[values[0]]
-    if word == "parameters":
-        return parameter_values("--parameters", values)
-    if word == "parent" and len(values) == 1:
-        return values[0]
-    return _single(word, values) if word in _SINGLE else values
-
-
-def _single(word: str, values: list[str]) -> Any:
-    option, value = f"--{word.replace('_', '-')}", values[0]
-    if len(values) > 1:
-        raise QueryError(f"{option} takes one value, not {len(values)}: put quotes around a value that holds spaces.")
-    if word in _FLAGS:
-        return _flag(option, value)
-    return _number(option, value) if word in _NUMBERS else value
-
-
-def _flag(option: str, text: str) -> bool:
-    if text.casefold() not in _YES_NO:
-        raise QueryError(f"{option} takes yes or no, not {text!r}.")
-    return _YES_NO[text.casefold()]
-
-
-def _number(option: str, text: str) -> int | None:
-    if text.casefold() in {"none", "all"}:
-        return None
-    try:
-        return int(text.replace(",", "").replace("_", ""))
-    except ValueError:
-        raise QueryError(f"{option} takes a number, or none for no bound; not {text!r}.") from None
+        yield
+    except PrefectNbvizError as error:
+        raise UsageError(str(error)) from error

@@ -42,6 +42,8 @@ FLOORS = {
     "widgets": 4,
     "cli": 5,
     "demo": 5,
+    "magic_completion": 5,
+    "magic_lines": 5,
     "magics": 5,
 }
 """A module imports from floors below its own, and from its own part."""

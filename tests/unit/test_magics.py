@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import atexit
 import dataclasses
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from prefect_nbviz.errors import QueryError
-from prefect_nbviz.magics import PrefectMagics, parse
+from prefect_nbviz.magic_lines import parse
+from prefect_nbviz.magics import PrefectMagics
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
 
 ID = "0f9c2f5e-7a8b-4a52-8e52-7a4f7e6f0001"
 NEXT = FlowRunQuery(until="+1d", time_field="next_scheduled_start_time")
 DEAD = "http://127.0.0.1:9/api"
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[InteractiveShell]:
-    shell = InteractiveShell(ipython_dir=str(tmp_path), config=Config(HistoryManager={"enabled": False}))
-    shell.extension_manager.load_extension("prefect_nbviz")
-    yield shell
-    atexit.unregister(shell.atexit_operations)
-    shell.atexit_operations()
 
 
 @pytest.mark.parametrize(
@@ -123,6 +112,36 @@ def test_a_line_that_cannot_be_gets_one_sentence(line: str, says: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("prefect_states faled", "Did you mean 'failed'?"),
+        ("prefect_states failed more", "takes task, flow, one variable, or ids; not 'failed more'."),
+        ("prefect_states failed --state FAILED", "--state is for runs that are yet to be read, not for 'failed'."),
+        ("prefect_states failed --exact perhaps", "--exact takes yes or no"),
+        ("prefect_states failed --exact", "--exact needs a value, as in --exact yes."),
+        ("prefect_states number", "Runs are a frame as read_task_runs() or read_flow_runs() gives it"),
+        ("prefect_states task --nam x", "Did you mean '--name"),
+        ("prefect_explore --tz Europe/Berlyn", "Did you mean 'Europe/Berlin'"),
+        ("prefect_explore --tz", "--tz needs a value, as in --tz Europe/Berlin."),
+        ("prefect_runs --tz UTC", "There is no option '--tz'."),
+        ("prefect_check all", "%prefect_check takes nothing after it, not 'all'."),
+    ],
+)
+def test_a_magic_that_cannot_be_gets_one_sentence(shell: InteractiveShell, line: str, says: str) -> None:
+    shell.user_ns |= {"failed": pd.DataFrame({"task_run_id": []}), "number": 5}
+    with pytest.raises(UsageError, match=re.escape(says)) as caught:
+        shell.run_line_magic(*line.split(maxsplit=1))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["prefect_runs", "prefect_states", "prefect_explore", "prefect_check"])
+def test_each_magic_has_help_that_begins_with_what_it_does(shell: InteractiveShell, capsys: Any, name: str) -> None:
+    shell.run_cell(f"%{name}?").raise_error()
+    shown = capsys.readouterr().out
+    assert f"%{name}" in shown.partition("Examples")[2]
+
+
 def test_every_criterion_is_an_option_and_in_the_help() -> None:
     fields = {field.name for kind in (TaskRunQuery, FlowRunQuery) for field in dataclasses.fields(kind)}
     for word in sorted(fields):
@@ -132,6 +151,19 @@ def test_every_criterion_is_an_option_and_in_the_help() -> None:
 def test_explore_gives_the_explorer(shell: InteractiveShell) -> None:
     assert shell.run_line_magic("prefect_explore", "").query == TaskRunQuery(since="1d")
     assert shell.run_line_magic("prefect_explore", "flow --state FAILED").query == FlowRunQuery(state_type="FAILED")
+
+
+def test_the_explorer_takes_a_time_zone(shell: InteractiveShell) -> None:
+    for line, query in {"": TaskRunQuery(since="1d"), "--name a": TaskRunQuery(name="a")}.items():
+        explorer = shell.run_line_magic("prefect_explore", f"{line} --tz Europe/Berlin")
+        assert explorer.query == query
+        assert any("Europe/Berlin" in str(one.get_state()) for one in all_in(explorer))
+
+
+def all_in(widget: Any) -> Iterator[Any]:
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from all_in(child)
 
 
 def test_values_come_from_python(shell: InteractiveShell) -> None:

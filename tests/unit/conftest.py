@@ -1,0 +1,20 @@
+"""An IPython of its own for each test of the magics."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[InteractiveShell]:
+    shell = InteractiveShell(ipython_dir=str(tmp_path), config=Config(HistoryManager={"enabled": False}))
+    shell.extension_manager.load_extension("prefect_nbviz")
+    yield shell
+    atexit.unregister(shell.atexit_operations)
+    shell.atexit_operations()
