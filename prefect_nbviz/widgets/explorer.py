@@ -160,7 +160,7 @@ class RunExplorer(ipw.VBox):
 
     def _make(self, query: FlowRunQuery | TaskRunQuery) -> None:
         self.page = Page()
-        self.controls = FilterControls(query, zone=self._zone)
+        self.controls = FilterControls(query, zone=self._zone, connection=self._connection)
         self.load_button = ipw.Button(
             description="Load", icon="refresh", tooltip="Read the runs", button_style="primary"
         )
