@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.reading.connection import Connection
     from prefect_nbviz.reading.futures import read_futures
     from prefect_nbviz.reading.histories import read_states
+    from prefect_nbviz.reading.logs import read_logs
     from prefect_nbviz.reading.runs import read_flow_runs, read_state_type_counts, read_task_runs
     from prefect_nbviz.reading.tallies import count_runs, read_run_counts
     from prefect_nbviz.widgets.explorer import RunExplorer, explore
@@ -42,6 +43,7 @@ _HOMES = {
     "plot_state_timeline": "charts.timeline",
     "read_flow_runs": "reading.runs",
     "read_futures": "reading.futures",
+    "read_logs": "reading.logs",
     "read_run_counts": "reading.tallies",
     "read_state_type_counts": "reading.runs",
     "read_states": "reading.histories",
@@ -66,6 +68,7 @@ __all__ = [
     "plot_state_timeline",
     "read_flow_runs",
     "read_futures",
+    "read_logs",
     "read_run_counts",
     "read_state_type_counts",
     "read_states",
