@@ -85,13 +85,20 @@ def read_logs(
     --------
     >>> errors = read_logs(read_flow_runs(state_type="FAILED"), level_min="ERROR")  # doctest: +SKIP
     """
-    asked = LogQuery.of(runs, with_task_runs=with_task_runs, level_min=level_min, limit=limit)
+    asked = _LogQuery.of(runs, with_task_runs=with_task_runs, level_min=level_min, limit=limit)
     of_runs: Mapping[str, Any] = getattr(runs, "attrs", {}).get(frames.ATTRS, {})
-    return answer_logs(asked, of_runs, connection=connection, progress=progress).warn(stacklevel=2)
+
+    async def work(state: Progress) -> Answer:
+        async with as_connection(connection).open(state) as server:
+            lines = _Lines(server, asked, state)
+            await lines.read()
+            return lines.answer(of_runs)
+
+    return run(work, progress=progress, unit="log lines").warn(stacklevel=2)
 
 
 @dataclass(frozen=True)
-class LogQuery:
+class _LogQuery:
     """Which lines to read."""
 
     flow_run_ids: Sequence[str]
@@ -100,17 +107,17 @@ class LogQuery:
     task_run_ids: Sequence[str]
     """Task runs, or ids of runs of either kind."""
 
-    with_task_runs: bool = True
+    with_task_runs: bool
     """Whether the lines of a flow run are also those of its task runs."""
 
-    level_min: int | None = None
+    level_min: int | None
     """The lowest level, as a number."""
 
-    limit: int | None = DEFAULT_LIMIT
+    limit: int | None
     """How many lines at most, the newest; None for all."""
 
     @classmethod
-    def of(cls, runs: Any, *, with_task_runs: bool, level_min: int | str | None, limit: int | None) -> LogQuery:
+    def of(cls, runs: Any, *, with_task_runs: bool, level_min: int | str | None, limit: int | None) -> _LogQuery:
         """Give the query about some runs, in whatever form they come."""
         asked = subjects(runs)
         return cls(
@@ -136,30 +143,12 @@ class LogQuery:
             yield {"task_run_id": {"any_": [*ids]}, **level}
 
 
-def answer_logs(
-    asked: LogQuery,
-    of_runs: Mapping[str, Any],
-    *,
-    connection: Connection | None = None,
-    progress: bool | Report = True,
-) -> Answer:
-    """Read lines as `read_logs` does, and say what they lack without a warning; `of_runs` says it of the runs."""
-
-    async def work(state: Progress) -> Answer:
-        async with as_connection(connection).open(state) as server:
-            reading = _Lines(server, asked, state)
-            await reading.read()
-            return reading.answer(of_runs)
-
-    return run(work, progress=progress, unit="log lines")
-
-
 @dataclass
 class _Lines:
     """The lines that a query asks for, on one server."""
 
     server: Server
-    asked: LogQuery
+    asked: _LogQuery
     progress: Progress
     page_size: int = PAGE
     as_of: datetime = field(default_factory=lambda: datetime.now(UTC))
