@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.reading.connection import Connection
     from prefect_nbviz.reading.futures import read_futures
     from prefect_nbviz.reading.histories import read_states
+    from prefect_nbviz.reading.logs import read_logs
     from prefect_nbviz.reading.runs import read_flow_runs, read_state_type_counts, read_task_runs
     from prefect_nbviz.reading.tallies import count_runs, read_run_counts
     from prefect_nbviz.widgets.explorer import RunExplorer, explore
@@ -43,6 +44,7 @@ _HOMES = {
     "query_from_json": "query",
     "read_flow_runs": "reading.runs",
     "read_futures": "reading.futures",
+    "read_logs": "reading.logs",
     "read_run_counts": "reading.tallies",
     "read_state_type_counts": "reading.runs",
     "read_states": "reading.histories",
@@ -68,6 +70,7 @@ __all__ = [
     "query_from_json",
     "read_flow_runs",
     "read_futures",
+    "read_logs",
     "read_run_counts",
     "read_state_type_counts",
     "read_states",

@@ -129,6 +129,16 @@ INTERVALS = (
     Column("message", TEXT, "what the state says, such as the error"),
 )
 
+LOGS = (
+    Column("timestamp", TIME, "when the line was logged"),
+    Column("level", COUNT, "its level as a number: 10 DEBUG, 20 INFO, 30 WARNING, 40 ERROR, 50 CRITICAL"),
+    Column("level_name", REPEATED_TEXT, "the name of its level; of one without a name, Level and the number"),
+    Column("logger_name", REPEATED_TEXT, "name of its logger, such as prefect.task_runs"),
+    Column("message", TEXT, "what it says, with the traceback if it has one"),
+    Column("flow_run_id", TEXT, "id of the flow run that it is from; missing for a task that ran outside a flow"),
+    Column("task_run_id", TEXT, "id of the task run that it is from; missing if it is from the flow run itself"),
+)
+
 
 FUTURES = (
     *TASK_RUNS,

@@ -31,6 +31,18 @@ _BY_ID = Order("ID_DESC")
 _PAGE_LIMIT = re.compile(r"limit: must be less than or equal to (\d+)")
 
 
+def allowed_page(error: RefusedError) -> int | None:
+    """Give how many rows a page may have, where a server refused more; None where it refused something else.
+
+    Examples
+    --------
+    >>> allowed_page(RefusedError("refused the request (422): Invalid limit: must be less than or equal to 50."))
+    50
+    """
+    allowed = _PAGE_LIMIT.search(str(error))
+    return None if allowed is None else int(allowed[1])
+
+
 class Pages:
     """The runs of one kind on one server, by the page."""
 
@@ -132,10 +144,10 @@ class Pages:
         try:
             rows = await self._server.request("POST", f"/{self._table}/filter", json=request, shape=self._shape)
         except RefusedError as error:
-            allowed = _PAGE_LIMIT.search(str(error))
+            allowed = allowed_page(error)
             if allowed is None:
                 raise
-            self.size = int(allowed[1])
+            self.size = allowed
             return await self.page(body, order, offset=offset, limit=limit)
         return rows, len(rows) < limit
 
