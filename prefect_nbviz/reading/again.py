@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from prefect_nbviz import frames
+from prefect_nbviz import frames, schema
 from prefect_nbviz.abilities import Abilities
 from prefect_nbviz.order import Body, Order, iso
 from prefect_nbviz.plan import Plan
@@ -54,13 +54,18 @@ class Again:
         Where the runs are, and which.
     kept
         What was read before.
+    columns
+        Those of the frame, but for `rows.RUN_TIME`.
     as_of
         The beginning of this read.
     """
 
-    def __init__(self, pages: Pages, plan: Plan, kept: Kept, *, as_of: datetime) -> None:
+    def __init__(
+        self, pages: Pages, plan: Plan, kept: Kept, *, columns: tuple[schema.Column, ...], as_of: datetime
+    ) -> None:
         self._pages = pages
         self._plan = plan
+        self._columns = columns
         self._as_of = as_of
         self._ended = {"end_time": {"after_": iso(kept.as_of - LATELY)}}
         self._id = f"{plan.kind}_id"
@@ -108,7 +113,8 @@ class Again:
         await harvest.read()
         self._asked |= harvest.rows.keys()
         held = self.frame[~self.frame[self._id].isin(harvest.rows.keys())]
-        self.frame = frames.joined(held, run_frame([*harvest.rows.values()], self._plan.kind, self._as_of))
+        read = run_frame([*harvest.rows.values()], self._plan.kind, self._as_of, self._columns)
+        self.frame = frames.joined(held, read)
 
     async def _ends(self) -> Span:
         """Give the first and last time of what is there and of what is held."""

@@ -11,7 +11,7 @@ from prefect_nbviz.filters import merge
 from prefect_nbviz.order import Body, Order, Row
 from prefect_nbviz.plan import Plan
 from prefect_nbviz.reading.pages import Pages
-from prefect_nbviz.reading.rows import share_texts
+from prefect_nbviz.reading.shapes import share_texts
 from prefect_nbviz.reading.sweep import Sweep, Take
 from prefect_nbviz.reading.worker import Progress, together
 
@@ -124,6 +124,7 @@ class Harvest:
         """Keep of some rows those that match."""
         steps = self._plan.steps
         kept = [row for row in rows if all(step.keeps(row) for step in steps)] if steps else rows
-        self.rows |= {row["id"]: share_texts(row, self._plan.kind, self._texts) for row in kept}
+        share_texts(kept, self._texts)
+        self.rows |= {row["id"]: row for row in kept}
         self._progress.done = len(self.rows)
         return kept

@@ -20,7 +20,6 @@ from prefect_nbviz.filters import merge
 from prefect_nbviz.order import Body, Order, Row, iso, moment
 from prefect_nbviz.query import RunKind
 from prefect_nbviz.reading.connection import Server
-from prefect_nbviz.reading.rows import SHAPES
 
 PAGE = 200
 """Rows in a page: the most that a Prefect server gives unless it is set up otherwise."""
@@ -49,7 +48,8 @@ class Pages:
     def __init__(self, server: Server, kind: RunKind) -> None:
         self._server = server
         self._table = f"{kind}s"
-        self._shape = SHAPES[kind]
+        self.shape: Any = Any
+        """What is parsed of its rows; all unless told."""
         self.size = PAGE
         """Rows in a page; fewer once the server refused so many."""
 
@@ -142,7 +142,7 @@ class Pages:
         limit = min(limit, self.size)
         request: dict[str, Any] = body | {"sort": order.sort, "offset": offset, "limit": limit}
         try:
-            rows = await self._server.request("POST", f"/{self._table}/filter", json=request, shape=self._shape)
+            rows = await self._server.request("POST", f"/{self._table}/filter", json=request, shape=self.shape)
         except RefusedError as error:
             allowed = allowed_page(error)
             if allowed is None:

@@ -19,23 +19,35 @@ from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.reading import memory
 from prefect_nbviz.reading.again import Again, can_be_read_again
 from prefect_nbviz.reading.answer import Answer
+from prefect_nbviz.reading.columns import chosen, fields, inside
 from prefect_nbviz.reading.connection import Server
 from prefect_nbviz.reading.counting import count
 from prefect_nbviz.reading.harvest import Harvest
 from prefect_nbviz.reading.names import flow_runs_and_flows, names_by_id, unknown_names
 from prefect_nbviz.reading.pages import Pages
 from prefect_nbviz.reading.past_reads import Kept
-from prefect_nbviz.reading.rows import RUN_TIME, run_frame, with_names
+from prefect_nbviz.reading.rows import run_frame, with_names
+from prefect_nbviz.reading.shapes import rows_of
 from prefect_nbviz.reading.worker import Progress, together
 
 
 class Reader:
     """One read of one query from one server, as of its beginning."""
 
-    def __init__(self, server: Server, query: RunQuery, progress: Progress, *, as_of: datetime | None = None) -> None:
+    def __init__(
+        self,
+        server: Server,
+        query: RunQuery,
+        progress: Progress,
+        *,
+        columns: Sequence[str] | None = None,
+        as_of: datetime | None = None,
+    ) -> None:
         self.pages = Pages(server, query.kind)
         self._server = server
         self._query = query
+        self._asked = chosen(query.kind, columns)
+        self._columns = inside(query.kind, self._asked, query.sort)
         self._progress = progress
         self._as_of = as_of or datetime.now(UTC)
         self._reasons: list[str] = []
@@ -50,6 +62,7 @@ class Reader:
             query, parents = await self._with_tree(), await self._parents()
             abilities = await self._server.abilities()
             self._plan = make_plan(query, now=self._as_of, parents=parents, abilities=abilities)
+            self.pages.shape = rows_of(fields(self._columns, self._plan))
         return self._plan
 
     @property
@@ -64,7 +77,8 @@ class Reader:
         frame, matched = await self._whole(plan) if again is None else (again.frame, len(again.frame))
         frame = await self._named(frame)
         is_whole = not self._reasons and can_be_read_again(plan, frame, await self._server.abilities())
-        held, frame = Kept(frame, self._as_of), frame.drop(columns=RUN_TIME.name)
+        unknown = await self._unknown_names(frame)
+        held, frame = Kept(frame, self._as_of), frame[[*self._asked]]
         frame.attrs[frames.ATTRS] = self.about() | {
             "matched": matched,
             "read": len(frame),
@@ -74,11 +88,11 @@ class Reader:
             "done_here": plan.done_here(),
         }
         missing = [self.missing] if self.missing else []
-        return Answer(frame, missing, await self._unknown_names(frame), held if is_whole else None)
+        return Answer(frame, missing, unknown, held if is_whole else None)
 
     async def _again(self, plan: Plan, kept: Kept) -> Again | None:
         """Read what can have changed, or give None where all must be read."""
-        again = Again(self.pages, plan, kept, as_of=self._as_of)
+        again = Again(self.pages, plan, kept, columns=self._columns, as_of=self._as_of)
         try:
             matched = self._progress.total = await count(self.pages, plan) or 0
             is_enough = bool(matched) and await again.read()
@@ -105,7 +119,7 @@ class Reader:
             matched = None if matched is None else max(matched, met)
             if not self._broke_off:
                 self._reasons.append(self._left_out(len(rows), matched))
-        return run_frame(rows, plan.kind, self._as_of), matched
+        return run_frame(rows, plan.kind, self._as_of, self._columns), matched
 
     async def _unknown_names(self, frame: pd.DataFrame) -> Sequence[str]:
         try:
@@ -190,7 +204,7 @@ class Reader:
     async def extreme(self, sort: str) -> datetime | None:
         """Give the first `expected_start_time` in an order, or None where nothing matches."""
         reader = Reader(self._server, self._query, Progress(), as_of=self._as_of)
-        reader._plan = replace(await self.plan(), sort=sort, limit=1, reads_all=False)
+        reader._plan, reader.pages = replace(await self.plan(), sort=sort, limit=1, reads_all=False), self.pages
         rows = await reader.rows()
         return moment(rows[0]["expected_start_time"]) if rows else None
 
@@ -232,12 +246,19 @@ class Reader:
             return frame
 
     async def _flow_run_names(self, frame: pd.DataFrame) -> pd.DataFrame:
-        flows, deployments = await together(
-            names_by_id(self._server, "flows", frame["flow_id"].dropna().unique()),
-            names_by_id(self._server, "deployments", frame["deployment_id"].dropna().unique()),
+        nouns = [noun for noun in ("flow", "deployment") if f"{noun}_name" in frame]
+        found = await together(
+            *(names_by_id(self._server, f"{noun}s", frame[f"{noun}_id"].dropna().unique()) for noun in nouns)
         )
-        return with_names(frame, flow_name=("flow_id", flows), deployment_name=("deployment_id", deployments))
+        names = {f"{noun}_name": (f"{noun}_id", names) for noun, names in zip(nouns, found, strict=True)}
+        return with_names(frame, **names)
 
     async def _task_run_names(self, frame: pd.DataFrame) -> pd.DataFrame:
-        names, flows = await flow_runs_and_flows(self._server, frame["flow_run_id"].dropna().unique())
-        return with_names(frame, flow_run_name=("flow_run_id", names), flow_name=("flow_run_id", flows))
+        wanted = [name for name in ("flow_run_name", "flow_name") if name in frame]
+        if not wanted:
+            return frame
+        names, flows = await flow_runs_and_flows(
+            self._server, frame["flow_run_id"].dropna().unique(), with_flows="flow_name" in wanted
+        )
+        found = {"flow_run_name": names, "flow_name": flows}
+        return with_names(frame, **{name: ("flow_run_id", found[name]) for name in wanted})

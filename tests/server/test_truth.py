@@ -207,6 +207,19 @@ def test_every_value_of_task_runs(connection: Connection, demo_server) -> None:
     assert frame.loc[frame["state_type"] == "FAILED", "state_message"].str.contains("encountered an exception").any()
 
 
+@pytest.mark.parametrize("kind", ["flow_run", "task_run"])
+def test_some_columns_are_those_of_all(kind: str, connection: Connection) -> None:
+    read_them = read_flow_runs if kind == "flow_run" else read_task_runs
+    told = {"tags_none": "dev", "state_name_not": "Late", "limit": 5, "connection": connection, "progress": False}
+    for sort in ("DURATION_ASC", "NAME_DESC", "START_TIME_DESC"):
+        with pytest.warns(IncompleteWarning):
+            whole = read_them(sort=sort, **told)
+        for columns in (["state_message", f"{kind}_id"], "flow_name", ["tags", "duration"]):
+            with pytest.warns(IncompleteWarning):
+                some = read_them(sort=sort, columns=columns, **told)
+            pd.testing.assert_frame_equal(some, whole[[columns] if isinstance(columns, str) else columns])
+
+
 def same(ours: pd.Series, theirs: pd.Series) -> None:
     assert (
         ours.astype("object").where(ours.notna(), None).tolist()

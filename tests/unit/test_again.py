@@ -49,8 +49,10 @@ def run_row(kind: str, number: int, *, minutes: int = 0, state: str = "COMPLETED
     }
 
 
-async def read(server: Server, query: RunQuery, as_of: datetime, kept: Kept | None = None) -> Answer:
-    return await Reader(server, query, Progress(), as_of=as_of).read(kept)
+async def read(
+    server: Server, query: RunQuery, as_of: datetime, kept: Kept | None = None, columns: list[str] | None = None
+) -> Answer:
+    return await Reader(server, query, Progress(), columns=columns, as_of=as_of).read(kept)
 
 
 def served(kind: str, rows: list[Row]) -> FakeServer:
@@ -130,8 +132,9 @@ MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.
     criteria=CRITERIA,
     sort=SORTS,
     whole_seconds=st.booleans(),
+    columns=st.sampled_from([None, ["tags", "state_message"], ["flow_name", "duration"]]),
 )
-def test_what_is_read_again_is_what_is_there(kind, seed, changes, criteria, sort, whole_seconds) -> None:
+def test_what_is_read_again_is_what_is_there(kind, seed, changes, criteria, sort, whole_seconds, columns) -> None:
     chance = random.Random(seed)
     rows = [
         run_row(kind, number, minutes=chance.randrange(60), state=chance.choice(["RUNNING", *ENDED, *ENDED]))
@@ -145,11 +148,12 @@ def test_what_is_read_again_is_what_is_there(kind, seed, changes, criteria, sort
 
     async def work() -> tuple[Answer, ...]:
         async with server.connection.open() as opened:
-            first = await read(opened, query, BEFORE)
+            first = await read(opened, query, BEFORE, None, columns)
             for what, at, minutes in changes:
                 change(kind, rows, what, at, minutes)
-            again = await read(opened, query, NOW, first.kept)
-            return again, await read(opened, query, NOW, again.kept), await read(opened, query, NOW)
+            again = await read(opened, query, NOW, first.kept, columns)
+            once_more = await read(opened, query, NOW, again.kept, columns)
+            return again, once_more, await read(opened, query, NOW, None, columns)
 
     again, once_more, fresh = asyncio.run(work())
     event(f"kept some: {again.frame.attrs['prefect_nbviz']['kept'] > 0}")
