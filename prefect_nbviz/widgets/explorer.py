@@ -176,7 +176,7 @@ class RunExplorer(ipw.VBox):
         self.status = StatusLine()
         self.empty = EmptyPanel()
         self.views = RunViews(self.page, zone=self._zone)
-        self.details = RunDetails(page=self.page, zone=self._zone, connection=self._connection)
+        self.details = RunDetails(zone=self._zone, connection=self._connection)
 
     def _watch(self) -> None:
         self.load_button.on_click(lambda _: self._start())
