@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from prefect_nbviz import frames
+from prefect_nbviz import frames, schema
 from prefect_nbviz.order import Row
 from prefect_nbviz.query import RunKind
 from prefect_nbviz.reading.addresses import ui_address
 from prefect_nbviz.reading.connection import Connection, Server, as_connection
 from prefect_nbviz.reading.names import flow_runs_and_flows, names_by_id, rows_by_id
-from prefect_nbviz.reading.rows import RUN_TIME, SHAPES, run_frame, state_frame, with_names
+from prefect_nbviz.reading.rows import RUN_TIME, field_of, run_frame, state_frame, with_names
+from prefect_nbviz.reading.shapes import rows_of
 from prefect_nbviz.reading.worker import Progress, run, together
 
 Named = tuple[str, str]
@@ -164,4 +165,7 @@ def _named(row: Row) -> Named:
 
 
 def _frame(rows: list[Row], kind: RunKind, as_of: datetime) -> pd.DataFrame:
-    return run_frame(msgspec.convert(rows, SHAPES[kind]), kind, as_of).drop(columns=RUN_TIME.name)
+    columns = schema.FLOW_RUNS if kind == "flow_run" else schema.TASK_RUNS
+    fields = {field_of(column.name, kind) for column in columns} | {RUN_TIME.name}
+    parsed = msgspec.convert(rows, rows_of(frozenset(filter(None, fields))))
+    return run_frame(parsed, kind, as_of, columns).drop(columns=RUN_TIME.name)

@@ -149,7 +149,11 @@ def read_task_runs(
 
 
 def read_state_type_counts(
-    query: FlowRunQuery | TaskRunQuery | None = None, *, connection: Connection | None = None, **criteria: Any
+    query: FlowRunQuery | TaskRunQuery | None = None,
+    *,
+    connection: Connection | None = None,
+    progress: bool | Report = True,
+    **criteria: Any,
 ) -> dict[str, int | None]:
     """Count by state type the runs that match a query but for its `state_type`, `sort` and `limit`.
 
@@ -157,8 +161,8 @@ def read_state_type_counts(
     ----------
     query, **criteria
         As in `count_runs`.
-    connection
-        Another server than that of the active Prefect profile.
+    connection, progress
+        As in `read_flow_runs`.
 
     Returns
     -------
@@ -184,7 +188,7 @@ def read_state_type_counts(
             counts = await tally(reader.pages.state_types, await reader.plan())
             return {kind: None if counts is None else counts[kind] for kind in STATE_TYPES}, reader.missing
 
-    counts, missing = run(work, progress=False, unit="counts")
+    counts, missing = run(work, progress=progress, unit="counts")
     if missing:
         warn(missing, IncompleteWarning, stacklevel=2)
     return counts

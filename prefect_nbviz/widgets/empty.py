@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import ipywidgets as ipw
 
 from prefect_nbviz.query import QUERY_TYPES, FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.reading import Connection, count_runs
+from prefect_nbviz.reading.worker import Report
 from prefect_nbviz.widgets.status import NOUNS, criterion_text
 
 MOST_TRIED = 8
@@ -32,7 +34,7 @@ class Way:
     """The query."""
 
 
-def ways_out(query: FlowRunQuery | TaskRunQuery, connection: Connection | None) -> list[Way]:
+def ways_out(query: FlowRunQuery | TaskRunQuery, connection: Connection | None, *, progress: Report) -> list[Way]:
     """Give the queries without one of the filters that match some runs; last the one without any, if it does.
 
     Raises
@@ -42,10 +44,12 @@ def ways_out(query: FlowRunQuery | TaskRunQuery, connection: Connection | None) 
     """
     asked = query.criteria()
     tried = [word for word in asked if word not in _NO_FILTERS and asked[word] is not None][:MOST_TRIED]
-    ways = [(f"without {criterion_text(word, asked[word])}", query.replace(**{word: None})) for word in tried]
+    ways: list[tuple[str, Any]] = [
+        (f"without {criterion_text(word, asked[word])}", query.replace(**{word: None})) for word in tried
+    ]
     if len(tried) != 1:
         ways.append(("without any filter", QUERY_TYPES[query.kind](limit=query.limit)))
-    found = (Way(text, count_runs(wider, connection=connection) or 0, wider) for text, wider in ways)
+    found = (Way(text, count_runs(wider, connection=connection, progress=progress) or 0, wider) for text, wider in ways)
     return [way for way in found if way.runs]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from prefect_nbviz import frames, schema
@@ -63,11 +66,11 @@ class Histories:
         self._last = {one: state for one, state in last.items() if one in have and isinstance(state, str)}
 
 
-def _in_order_of(states: pd.DataFrame, ids: pd.Series[str], *, attrs: dict[str, object]) -> pd.DataFrame:
+def _in_order_of(states: pd.DataFrame, ids: pd.Series[str], *, attrs: Mapping[Any, Any]) -> pd.DataFrame:
     """Put the states in the order of their runs, and say of how many runs they are."""
     place = dict(zip(ids, range(len(ids)), strict=True))
     states = states.iloc[states["run_id"].map(place).argsort(kind="stable")].reset_index(drop=True)
-    about = dict(attrs[frames.ATTRS])  # type: ignore[call-overload]
+    about = dict(attrs[frames.ATTRS])
     about |= {"runs_asked": len(ids), "runs_read": states["run_id"].nunique()}
     states.attrs[frames.ATTRS] = about
     return states

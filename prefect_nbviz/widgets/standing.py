@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
@@ -40,16 +40,32 @@ class Standing:
     is_busy: bool = False
     """Whether the person waits for a read."""
 
-    def begin(self, *, quietly: bool) -> None:
-        """Take note of the beginning of a read; the failure of a look before it is kept until one goes well."""
-        self.notes = []
-        if not quietly:
-            self.failure, self.change, self.is_busy = "", "", True
+    callbacks: list[Callable[[], None]] = field(default_factory=list)
+    """Called when a read begins or ends."""
 
-    def note(self, sentence: str) -> None:
-        """Keep a sentence, unless it says again what another said: the counts know what the read did."""
-        if not any(sentence in note for note in self.notes):
-            self.notes.append(sentence)
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Call back when a read begins or ends."""
+        self.callbacks.append(callback)
+
+    def end(self, notes: Iterable[str], *, quietly: bool) -> None:
+        """Take note of the end of a read, and of what it warned of: one that says no more than another is left out."""
+        if not (quietly and self.failure):
+            self.notes = []
+            for sentence in notes:
+                if not any(sentence in note for note in self.notes):
+                    self.notes.append(sentence)
+        self.is_busy = False
+        self._tell()
+
+    def _tell(self) -> None:
+        for callback in self.callbacks:
+            callback()
+
+    def begin(self, *, quietly: bool) -> None:
+        """Take note of the beginning of a read; of a quiet one, what was said before stays until it has ended."""
+        if not quietly:
+            self.failure, self.change, self.notes, self.is_busy = "", "", [], True
+            self._tell()
 
     def fail(self, error: BaseException, *, ours: bool) -> None:
         """Put a failure into words: our own errors are sentences."""

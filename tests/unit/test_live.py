@@ -70,7 +70,7 @@ def explorer(server: Server) -> Any:
     explorer.live.every = explorer.live.pause = 0.01
     yield explorer
     explorer.close()
-    explorer._background.join()
+    explorer.join()
 
 
 def wait_for(explorer: RunExplorer, text: str) -> None:
@@ -78,26 +78,26 @@ def wait_for(explorer: RunExplorer, text: str) -> None:
     seen = threading.Event()
 
     def look(_: object = None) -> None:
-        if text in explorer.status.value:
+        if text in explorer.screen.status.value:
             seen.set()
 
-    explorer.status.observe(look, "value")
+    explorer.screen.status.observe(look, "value")
     look()
-    assert seen.wait(PATIENCE), explorer.status.value
-    explorer.status.unobserve(look, "value")
+    assert seen.wait(PATIENCE), explorer.screen.status.value
+    explorer.screen.status.unobserve(look, "value")
 
 
 def test_a_live_explorer_shows_what_happens(server: Server, explorer: RunExplorer) -> None:
     explorer.live.value = True
     wait_for(explorer, "● live")
     assert explorer.frame["state_type"].tolist().count("RUNNING") == 1
-    explorer.views.selected = (run(2)["id"],)
+    explorer.screen.views.selected = (run(2)["id"],)
     server.put(run(2, "FAILED"), "RUNNING", "FAILED")
     wait_for(explorer, "1 changed")
     server.put(run(3), "RUNNING")
     wait_for(explorer, "1 new")
     explorer.live.value = False
-    explorer._background.join()
+    explorer.join()
     assert {*explorer.frame["state_type"]} == {"COMPLETED", "FAILED", "RUNNING"}
     assert explorer.selection["state_type"].tolist() == ["FAILED"]
     assert explorer.intervals["run_id"].nunique() == 3
@@ -112,13 +112,13 @@ def test_it_says_that_the_server_is_away_and_recovers(server: Server, explorer: 
     held = explorer.frame
     server.is_away = True
     wait_for(explorer, "trying again every")
-    assert "refused the key" in explorer.status.value
+    assert "refused the key" in explorer.screen.status.value
     assert len(explorer.frame) == len(held)
     server.put(run(3), "RUNNING")
     server.is_away = False
     wait_for(explorer, "● live")
     assert len(explorer.frame) == 3
-    assert "refused" not in explorer.status.value
+    assert "refused" not in explorer.screen.status.value
 
 
 def test_other_filters_are_followed_while_it_is_live(explorer: RunExplorer) -> None:
@@ -152,10 +152,10 @@ def test_a_closed_explorer_looks_no_more(server: Server, explorer: RunExplorer) 
     explorer.live.value = True
     wait_for(explorer, "live, every")
     explorer.page.is_shown = False
-    explorer._background.join(PATIENCE)
-    assert not explorer._background.is_busy
+    explorer.join(PATIENCE)
+    assert not explorer._loader.is_busy
     assert not explorer.live.value
-    assert "●" not in explorer.status.value
+    assert "●" not in explorer.screen.status.value
 
 
 def test_new_work_ends_the_old() -> None:

@@ -237,10 +237,10 @@ def test_a_parameter_is_json_where_it_is_json(text: str, value: object) -> None:
 def test_a_text_that_cannot_be_is_said_in_place(word: str, put: list[str], says: str) -> None:
     explorer = explore(FlowRunQuery(), connection=DEAD)
     explorer.controls.fields[word].widget.value = put
-    assert says in html.unescape(explorer.status.value)
+    assert says in html.unescape(explorer.screen.status.value)
     explorer.controls.fields[word].widget.value = []
     assert explorer.query == FlowRunQuery()
-    assert says not in html.unescape(explorer.status.value)
+    assert says not in html.unescape(explorer.screen.status.value)
 
 
 @pytest.mark.parametrize(
@@ -330,8 +330,8 @@ def test_clear_leaves_the_kind_the_window_the_order_and_the_limit() -> None:
 def test_explore_begins_with_the_last_day_and_reads_nothing() -> None:
     explorer = explore(connection=DEAD)
     assert explorer.query == TaskRunQuery(since="1d")
-    assert "Press Load to read task runs of the last 24 h" in explorer._panel.value
-    assert explorer.views.layout.display == "none"
+    assert "Press Load to read task runs of the last 24 h" in explorer.screen.empty.text
+    assert explorer.screen.views.layout.display == "none"
     pd.testing.assert_frame_equal(explorer.frame, frames.empty(schema.TASK_RUNS))
     pd.testing.assert_frame_equal(explorer.intervals, frames.empty(schema.INTERVALS))
     assert repr(explorer) == "RunExplorer(TaskRunQuery(since='1d'))"
@@ -358,11 +358,11 @@ def test_no_control_touches_the_network() -> None:
         explorer.controls.window.choice.value = choice
     explorer.controls.kind.value = "flow_run"
     explorer.page.theme = "dark"
-    explorer.views.by.value = "tags"
+    explorer.screen.views.by.value = "tags"
     explorer.reset_button.click()
     assert explorer.query == FlowRunQuery(since="1d")
     assert asked == []
-    assert not explorer._failure
+    assert not explorer.screen.standing.failure
 
 
 def test_a_criterion_that_cannot_be_is_said_in_place() -> None:
@@ -372,21 +372,21 @@ def test_a_criterion_that_cannot_be_is_said_in_place() -> None:
     window.since.value, window.until.value = datetime(2026, 1, 2), datetime(2026, 1, 1)
     with pytest.raises(QueryError, match="is after until"):
         _ = explorer.query
-    assert "is after until" in html.unescape(explorer.status.value)
+    assert "is after until" in html.unescape(explorer.screen.status.value)
     assert "is after until" in repr(explorer)
     explorer.load()
     assert not explorer.load_button.disabled
     window.choice.value = (None, None)
-    assert "is after" not in explorer.status.value
+    assert "is after" not in explorer.screen.status.value
 
 
 def test_a_dead_server_is_one_sentence() -> None:
     explorer = explore(connection=DEAD)
     explorer.load_button.click()
-    assert "Nothing answers at http://127.0.0.1:9/api" in explorer.status.value
-    assert "nbviz-error" in explorer.status.value
+    assert "Nothing answers at http://127.0.0.1:9/api" in explorer.screen.status.value
+    assert "nbviz-error" in explorer.screen.status.value
     assert not explorer.load_button.disabled
-    assert explorer.progress.layout.display == "none"
+    assert explorer.screen.progress.layout.display == "none"
 
 
 def task_runs(count: int, **columns: Any) -> pd.DataFrame:
