@@ -20,15 +20,11 @@ from prefect_nbviz.widgets.page import STATIC
 MAX_ROWS_SHOWN = 10_000
 """As many rows go to the browser; the frame holds all."""
 
+_BEGINNING = (STATE, "name", "state_message", "start_time", "duration", "run_count")
+
 FIRST_COLUMNS = {
-    "flow_run": (
-        *(STATE, "name", "flow_name", "deployment_name", "start_time", "duration", "run_count", "tags"),
-        "state_message",
-    ),
-    "task_run": (
-        *(STATE, "name", "flow_name", "flow_run_name", "start_time", "duration", "run_count", "tags"),
-        "state_message",
-    ),
+    "flow_run": (*_BEGINNING, "flow_name", "deployment_name", "tags"),
+    "task_run": (*_BEGINNING, "flow_run_name", "flow_name", "tags"),
 }
 """The columns that are shown until a person chooses others; one that a frame lacks is not missed."""
 
@@ -46,7 +42,7 @@ class RunTable(anywidget.AnyWidget):
     >>> table = RunTable()
     >>> table.show(frames.empty(schema.TASK_RUNS))
     >>> table.columns[:3]
-    ('state', 'name', 'flow_name')
+    ('state', 'name', 'state_message')
     """
 
     _esm = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in ("cells.js", "table.js"))

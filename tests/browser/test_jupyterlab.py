@@ -78,7 +78,7 @@ def test_names_of_strangers_stay_text(notebook: Callable[..., Page], shots: Path
     explorer.get_by_label("Name contains").fill("<img")
     _load(explorer)
     expect(explorer.get_by_text("1 task run · ")).to_be_visible()
-    expect(explorer.locator("table.dataTable tbody")).to_contain_text(HOSTILE_NAME)
+    expect(explorer.locator("table.nbviz-grid tbody")).to_contain_text(HOSTILE_NAME)
     explorer.screenshot(path=shots / "stranger-table.png")
     _tab(explorer, "Counts")
     explorer.get_by_label("Count by").select_option("Flow run")
@@ -94,7 +94,7 @@ def test_it_takes_the_theme_and_the_width_of_the_page(notebook: Callable[..., Pa
     page = notebook(width=700)
     explorer = _run_all(page)
     expect(explorer.get_by_text(COMPLETE)).to_be_visible()
-    table = explorer.locator(".dt-layout-table .dt-layout-cell")
+    table = explorer.locator(".nbviz-rows")
     assert explorer.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
     assert table.evaluate("element => getComputedStyle(element).overflowX") == "auto"
     assert table.evaluate("element => element.scrollWidth > element.clientWidth"), "too narrow: it scrolls"
@@ -143,10 +143,10 @@ def _chart(explorer: Locator, description: str) -> Locator:
 
 
 def _states_in_table(explorer: Locator, rows: int) -> list[str]:
-    cells = explorer.locator("table.dataTable tbody .nbviz-state")
+    cells = explorer.locator("table.nbviz-grid tbody .nbviz-state")
     expect(cells).to_have_count(rows)
     classes = [cell.get_attribute("class") or "" for cell in cells.all()]
-    return [one.rpartition("nbviz-is-")[2] for one in classes]
+    return [one.rpartition("nbviz-is-")[2].strip() for one in classes]
 
 
 def _set_theme(page: Page, theme: str) -> None:

@@ -1,6 +1,7 @@
 // The columns of a table, as Python sent them, and their cells. What strangers wrote is only ever set as text.
 const UNITS = [["d", 86_400], ["h", 3_600], ["min", 60]];
 const MONTH = new Intl.DateTimeFormat("en", { month: "short", day: "numeric", timeZone: "UTC" });
+const OPENING = /^(Task|Flow) run encountered an exception:? /; // Prefect's, of every error: no room for it in a cell
 const NO_VALUE = { start_time: "not started", end_time: "not ended" };
 
 function make(tag, className = "", properties = {}, ...children) {
@@ -70,7 +71,8 @@ class Column {
       const type = this.form === "state" && this.types[this.keys[row]];
       const state = this.form === "state" ? ` nbviz-state ${type ? `nbviz-is-${type}` : ""}` : "";
       const title = this.form === "duration" ? `${this.micros[this.keys[row]] / 1e6} s` : text;
-      cell.append(make("span", `nbviz-cut${state}`, { textContent: text, title }));
+      const textContent = this.key === "state_message" ? text.replace(OPENING, "") : text;
+      cell.append(make("span", `nbviz-cut${state}`, { textContent, title }));
     }
   }
 

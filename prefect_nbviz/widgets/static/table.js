@@ -142,7 +142,7 @@ class Table {
 
   title({ key, label, form }) {
     const title = form === "time" ? `Sort by ${label}; times are in ${this.all.get(key).zone}` : `Sort by ${label}`;
-    const cell = make("th", `nbviz-${form}`, { scope: "col" }, button(label, title, () => this.sortBy(key)));
+    const cell = make("th", `nbviz-of-${form}`, { scope: "col" }, button(label, title, () => this.sortBy(key)));
     return cell;
   }
 
@@ -183,7 +183,7 @@ class Table {
 
   row(row, place) {
     const cells = this.shown.map((column) => {
-      const cell = make("td", `nbviz-${column.form}`);
+      const cell = make("td", `nbviz-of-${column.form}`);
       const hasBegun = column.key !== "duration" || (this.all.get("start_time")?.has(row) ?? true);
       column.fill(cell, row, NO_VALUE[column.key] ?? (column.key !== "duration" ? "" : hasBegun ? "not ended" : "not started"));
       return cell;
