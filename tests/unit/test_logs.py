@@ -9,34 +9,14 @@ from typing import Any
 import httpx
 import pandas as pd
 import pytest
-from fake_server import FakeServer, Row, _fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from log_server import RUN, LogServer, line
 
 from prefect_nbviz import read_logs, schema
 from prefect_nbviz.errors import IncompleteWarning, QueryError, ReadInterrupted, UnreachableError
 
-RUN = "0000abcd-0000-4000-8000-000000000000"
 TASK_RUN = "0000eeee-0000-4000-8000-000000000000"
-
-
-class LogServer(FakeServer):
-    """A server with log lines, and no runs."""
-
-    def __init__(self, lines: list[Row], **options: Any) -> None:
-        super().__init__([], **options)
-        self.lines = lines
-
-    def _answer(self, url: httpx.URL, body: dict[str, Any]) -> httpx.Response:
-        if not url.path.endswith("/logs/filter"):
-            return super()._answer(url, body)
-        return self._refusal(body) or httpx.Response(200, json=self._lines(body))
-
-    def _lines(self, body: dict[str, Any]) -> list[Row]:
-        fits = [row for row in self.lines if all(_fits_line(row[word], one) for word, one in body["logs"].items())]
-        self._random.shuffle(fits)
-        fits.sort(key=lambda row: row["timestamp"], reverse=body["sort"] == "TIMESTAMP_DESC")
-        return fits[body["offset"] : body["offset"] + body["limit"]]
 
 
 class HangingServer(LogServer):
@@ -48,30 +28,13 @@ class HangingServer(LogServer):
         return await super().handle_async_request(request)
 
 
-def _fits_line(value: Any, wanted: dict[str, Any]) -> bool:
-    return value >= wanted["ge_"] if "ge_" in wanted else _fits(value, wanted)
-
-
-def line(number: int, second: int = 0, **fields: Any) -> Row:
-    row = {
-        "id": f"{number:08x}-0000-4000-8000-000000000000",
-        "name": "prefect.flow_runs",
-        "level": 20,
-        "message": f"line {number}",
-        "timestamp": f"2026-01-01T00:{second // 60:02}:{second % 60:02}Z",
-        "flow_run_id": RUN,
-        "task_run_id": None,
-    }
-    return row | fields
-
-
 def read(server: LogServer, **options: Any) -> pd.DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", IncompleteWarning)
         return read_logs(RUN, connection=server.connection, progress=False, **options)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 9), max_size=40), st.integers(2, 7), st.none() | st.integers(1, 45), st.integers(0, 99))
 def test_it_is_the_newest_or_says_what_it_lacks(seconds: list[int], page: int, limit: int | None, seed: int) -> None:
     server = LogServer([line(number, second) for number, second in enumerate(seconds)], page_limit=page, seed=seed)
