@@ -18,7 +18,7 @@ def ui_address(connection: Connection, kind: RunKind, run_id: str) -> str | None
     --------
     https://docs.prefect.io/v3/api-ref/settings-ref#ui_url
     """
-    base = public_address(_ui_url(connection) or "")
+    base = public_address(_ui_url(connection) or "").removesuffix("/api")
     if urlsplit(base).scheme not in {"http", "https"}:
         return None
     return f"{base}/runs/{kind.replace('_', '-')}/{run_id}"
@@ -40,4 +40,4 @@ def _ui_url(connection: Connection) -> str | None:
     if cloud and cloud_ui and api_url.startswith(cloud):
         in_cloud = api_url.removeprefix(cloud).replace("/accounts/", "/account/").replace("/workspaces/", "/workspace/")
         return f"{cloud_ui}{in_cloud}"
-    return public_address(api_url).removesuffix("/api")
+    return api_url

@@ -18,6 +18,7 @@ from prefect_nbviz.query import DEFAULT_LIMIT
 from prefect_nbviz.reading.answer import Answer
 from prefect_nbviz.reading.connection import Connection, Server, as_connection
 from prefect_nbviz.reading.pages import PAGE, allowed_page
+from prefect_nbviz.reading.patience import FEW
 from prefect_nbviz.reading.subjects import subjects
 from prefect_nbviz.reading.worker import Progress, Report, run
 
@@ -205,21 +206,23 @@ class _Lines:
                 return
             first, last = moment(rows[0]["timestamp"]), moment(rows[-1]["timestamp"])
             if first == last:  # lines of one time fill a page
-                await self._read_time(merge(body, _between(last, last)))
+                await self._read_time(merge(body, _between(last, last)), {row["id"] for row in rows})
             start = _between(None, last - _MICRO if first == last else last)
 
-    async def _read_time(self, body: Body) -> None:
+    async def _read_time(self, body: Body, met: set[str]) -> None:
         """Read all lines of one time, by offset: their order is the server's own, and may change between pages."""
-        rows: list[Row] = []
-        while True:
-            page = await self._page(body, offset=len(rows))
-            rows += page
-            if len(page) < self.page_size:
-                break
-        self._take(rows)
-        lost = len(rows) - len({row["id"] for row in rows})
-        if lost:
-            self.reasons.append(f"{lost:,} of {len(rows):,} lines of one moment were not met: read again.")
+        for _ in range(FEW):
+            there = 0
+            while True:
+                rows = await self._page(body, offset=there)
+                self._take(rows)
+                met |= {row["id"] for row in rows}
+                there += len(rows)
+                if len(rows) < self.page_size:
+                    break
+            if len(met) >= there:
+                return
+        self.reasons.append(f"{there - len(met):,} of {there:,} lines of one moment were not met: read again.")
 
     def _take(self, rows: Sequence[Row]) -> None:
         self.found |= {row["id"]: row for row in rows}

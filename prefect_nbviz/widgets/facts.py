@@ -19,6 +19,9 @@ KINDS = {"flow_run": "Flow run", "task_run": "Task run"}
 
 _MICRO = pd.Timedelta(microseconds=1)
 _MOST_NAMES = 10
+_WORTH_SAYING = pd.Timedelta(seconds=1)
+"""No run starts at the very moment that it was meant to."""
+
 _ABOUT = {
     "flow_name": "Flow",
     "flow_run_name": "Flow run",
@@ -83,19 +86,19 @@ def facts_html(kind: RunKind, row: pd.Series[Any], record: RunRecord | None, zon
     """Give its times, tags, parameters, what it belongs to, and ids."""
     as_of = None if record is None else record.as_of
     zone_name = f'<span class="nbviz-quiet">{markup(zone)}</span>'
-    parts = [
-        f"<h4>Times {zone_name}</h4>{_pairs(_times(row, as_of, zone))}",
-        _tags(row),
+    groups = [
+        _section(f"Times {zone_name}", _pairs(_times(row, as_of, zone))),
+        _section("Tags", _tags(row)),
         _section("About", _pairs(_about(row, record))),
-        _parameters(row) if kind == "flow_run" else "",
-        _section("Ids", _pairs(_ids(row))),
-        "" if as_of is None else f'<p class="nbviz-quiet">As of {time_text(as_of, zone)}</p>',
+        _section("Parameters", _parameters(row)) if kind == "flow_run" else "",
+        _section("Ids", "".join(_ids(row))),
     ]
-    return "".join(parts)
+    read = "" if as_of is None else f'<p class="nbviz-quiet">As of {time_text(as_of, zone)}</p>'
+    return f'<div class="nbviz-groups">{"".join(groups)}</div>{read}'
 
 
 def _section(title: str, content: str) -> str:
-    return f"<h4>{title}</h4>{content}" if content else ""
+    return f"<div><h4>{title}</h4>{content}</div>" if content else ""
 
 
 def _pairs(pairs: Iterator[tuple[str, str]]) -> str:
@@ -115,7 +118,7 @@ def _times(row: pd.Series[Any], as_of: datetime | None, zone: tzinfo) -> Iterato
     elif begin is not None and as_of is not None and not has_ended:
         yield "Duration", f"{_length(pd.Timestamp(as_of) - begin)} so far"
     late = value_of(row, "lateness")
-    if late is not None and late > pd.Timedelta(0):
+    if late is not None and late >= _WORTH_SAYING:
         yield "Late by", _length(late)
 
 
@@ -126,7 +129,7 @@ def _length(length: pd.Timedelta) -> str:
 def _tags(row: pd.Series[Any]) -> str:
     tags = value_of(row, "tags") or ()
     chips = "".join(f'<li class="nbviz-chip">{markup(tag)}</li>' for tag in tags)
-    return f'<h4>Tags</h4><ul class="nbviz-chips">{chips}</ul>' if chips else ""
+    return f'<ul class="nbviz-chips">{chips}</ul>' if chips else ""
 
 
 def _about(row: pd.Series[Any], record: RunRecord | None) -> Iterator[tuple[str, str]]:
@@ -151,14 +154,14 @@ def _parameters(row: pd.Series[Any]) -> str:
     except ValueError:
         shown = text
     if shown == "{}":
-        return '<h4>Parameters</h4><p class="nbviz-quiet">none</p>'
-    return f'<h4>Parameters</h4><pre class="nbviz-json" tabindex="0" aria-label="Parameters">{markup(shown)}</pre>'
+        return '<p class="nbviz-quiet">none</p>'
+    return f'<pre class="nbviz-json" tabindex="0" aria-label="Parameters">{markup(shown)}</pre>'
 
 
-def _ids(row: pd.Series[Any]) -> Iterator[tuple[str, str]]:
+def _ids(row: pd.Series[Any]) -> Iterator[str]:
     for word, title in _IDS.items():
         value = value_of(row, word)
         if value is not None:
             shown = markup(value)
             copy = f'<button type="button" data-copy="{shown}" aria-label="Copy the id: {title}">Copy</button>'
-            yield title, f"<code>{shown}</code>{copy}"
+            yield f'<div class="nbviz-ids"><span class="nbviz-quiet">{title}</span>{copy}<code>{shown}</code></div>'

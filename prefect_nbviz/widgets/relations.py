@@ -46,13 +46,10 @@ def _of_task_run(row: pd.Series[Any], record: RunRecord | None) -> Iterator[Rela
         yield Relation("All task runs of its flow run", TaskRunQuery(flow_runs=flow_run))
     upstream = value_of(row, "upstream_task_run_ids") or ()
     if upstream:
-        [*names] = [] if record is None else [name for _, name in record.upstream]
-        yield Relation(
-            *_some("Upstream task run", len(upstream), TaskRunQuery(ids=upstream)), *names[: len(upstream) == 1]
-        )
+        yield Relation(*_some("upstream task run", len(upstream), TaskRunQuery(ids=upstream)))
     if record is not None and record.subflow_runs:
         query = FlowRunQuery(parent_task_run=row["task_run_id"])
-        yield Relation(*_some("Subflow run", record.subflow_runs, query))
+        yield Relation(*_some("subflow run", record.subflow_runs, query))
 
 
 def _of_flow_run(row: pd.Series[Any], record: RunRecord | None) -> Iterator[Relation]:
@@ -61,9 +58,9 @@ def _of_flow_run(row: pd.Series[Any], record: RunRecord | None) -> Iterator[Rela
         yield Relation("Its task runs", TaskRunQuery(flow_runs=run_id))
         return
     if record.task_runs:
-        yield Relation(*_some("Task run", record.task_runs, TaskRunQuery(flow_runs=run_id)))
+        yield Relation(*_some("task run", record.task_runs, TaskRunQuery(flow_runs=run_id)))
     if record.subflow_runs:
-        yield Relation(*_some("Subflow run", record.subflow_runs, FlowRunQuery(parent=run_id)))
+        yield Relation(*_some("subflow run", record.subflow_runs, FlowRunQuery(parent=run_id)))
     if record.parent_flow_run is not None:
         parent, name = record.parent_flow_run
         yield Relation("Parent flow run", FlowRunQuery(ids=parent), name)
@@ -73,4 +70,4 @@ def _of_flow_run(row: pd.Series[Any], record: RunRecord | None) -> Iterator[Rela
 
 
 def _some(noun: str, number: int, query: Any) -> tuple[str, Any]:
-    return (noun if number == 1 else f"{number:,} {noun[0].lower()}{noun[1:]}s"), query
+    return f"{number:,} {noun}{'' if number == 1 else 's'}", query

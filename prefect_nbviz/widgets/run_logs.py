@@ -13,7 +13,7 @@ from prefect_nbviz import frames
 from prefect_nbviz.errors import PrefectNbvizError, heard
 from prefect_nbviz.reading import Connection, read_logs
 from prefect_nbviz.widgets.background import Background, Turn
-from prefect_nbviz.widgets.markup import button, markup, time_text
+from prefect_nbviz.widgets.markup import button, markup
 
 FEW, MANY = 200, 5_000
 """Lines that are shown at first, and at most: each press of the button shows five times as many."""
@@ -115,7 +115,7 @@ class RunLogs:
     def _buttons(self, lines: pd.DataFrame) -> Iterator[str]:
         more = min(self._limit * _TIMES_MORE, MANY)
         if lines.attrs[frames.ATTRS]["truncated"] and more > self._limit:
-            yield button(f"Show {more:,}", "logs:more")
+            yield button(f"Show {more:,} lines", "logs:more")
         yield button("Reading…" if self._is_reading else "Refresh", "logs:refresh")
         yield button("Hide", "logs:hide")
 
@@ -123,12 +123,12 @@ class RunLogs:
 def _said(lines: pd.DataFrame, zone: tzinfo) -> str:
     """Say how many lines there are, and whether that is all."""
     attrs, count = lines.attrs[frames.ATTRS], len(lines)
-    as_of = f"as of {time_text(datetime.fromisoformat(attrs['as_of']), zone)}"
+    as_of = f"as of {datetime.fromisoformat(attrs['as_of']).astimezone(zone):%H:%M:%S}"
     if not attrs["truncated"]:
         noun = "line" if count == 1 else "lines"
-        return f"{count:,} {noun}, all there are {as_of}" if count else f"It has logged nothing to the server, {as_of}"
+        return f"{count:,} {noun}: all there are, {as_of}" if count else f"No lines on the server, {as_of}"
     last = "" if count < MANY else " read_logs(run_id, limit=None) gives all."
-    return f"The newest {count:,} lines {as_of}: there are more.{last}" if count >= FEW else markup(attrs["reason"])
+    return f"The newest {count:,} lines, {as_of}: there are more.{last}" if count >= FEW else markup(attrs["reason"])
 
 
 def lines_html(lines: pd.DataFrame, *, zone: tzinfo) -> str:

@@ -80,7 +80,7 @@ def _segment(stay: pd.Series[Any], whole: float, zone: tzinfo) -> str:
 
 def _list(attempts: Attempts, stays: pd.DataFrame, zone: tzinfo) -> str:
     days = stays["start_time"].dt.tz_convert(zone).dt.date.nunique()
-    form = "%b %-d, %H:%M:%S" if days > 1 else "%H:%M:%S.%f"
+    form = "%b %-d, %H:%M:%S" if days > 1 else "%H:%M:%S"
     return "".join(
         (f'<h5 class="nbviz-attempt-name">Attempt {number}</h5>' if len(attempts) > 1 else "")
         + f'<ol class="nbviz-stays">{"".join(_item(row, zone, form) for row in rows)}</ol>'
@@ -90,12 +90,11 @@ def _list(attempts: Attempts, stays: pd.DataFrame, zone: tzinfo) -> str:
 
 def _item(stay: pd.Series[Any], zone: tzinfo, form: str) -> str:
     begin = stay["start_time"].astimezone(zone).strftime(form)
-    shown = begin[:-3] if form.endswith("%f") else begin
-    scheduled = value_of(stay, "message")
-    hover = f' title="{markup(scheduled)}"' if scheduled is not None else ""
+    message = value_of(stay, "message")
+    hover = "" if message is None else f' title="{markup(message)}"'
     return (
         f'<li><span class="nbviz-stay"{hover}>{state_text(stay["state_type"], stay["state_name"])}</span>'
-        f'<time title="{_span(stay, zone)}">{shown}</time><span class="nbviz-length">{_length(stay)}</span></li>'
+        f'<time title="{_span(stay, zone)}">{begin}</time><span class="nbviz-length">{_length(stay)}</span></li>'
     )
 
 

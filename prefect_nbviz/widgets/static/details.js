@@ -23,7 +23,7 @@ async function copy(button) {
     await navigator.clipboard.writeText(button.dataset.copy);
   } catch {
     // Pages that are not served over HTTPS have no clipboard: what is selected can be copied by hand.
-    getSelection().selectAllChildren(button.previousElementSibling);
+    getSelection().selectAllChildren(button.nextElementSibling);
     return;
   }
   button.textContent = "Copied";
