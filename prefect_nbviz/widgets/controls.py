@@ -144,13 +144,14 @@ class FilterControls(ipw.VBox):
         return {word: field for word, field in self.fields.items() if hasattr(QUERY_TYPES[self._kind], word)}
 
     def _layout(self) -> list[Any]:
-        first = _row("first", self.kind, self.window, self._widget("name_like"), self.bar, self.actions)
+        first = _row("first", self.kind, self.window, self._widget("name_like"), self.actions)
+        order = _row("order", self._widget("sort"), self._widget("limit"))
+        second = _row("second", self.bar, order)
         done = ipw.Button(description="Done", tooltip="Close (Escape)")
         done.on_click(lambda _: self.bar.set_trait("edited", ""))
         edited = [word for word in chain(*GROUPS.values()) if word != "state_type"]
         editor = _row("editor", *map(self._widget, edited), done)
-        counts = _row("counts", *map(self._widget, ("state_type", "sort", "limit")))
-        return [first, editor, counts]
+        return [first, second, editor, self._widget("state_type")]
 
     def _widget(self, word: str) -> Any:
         return self.fields[word].widget

@@ -214,7 +214,7 @@ def make_fields() -> dict[str, Field]:
     """
     fields = {
         "state_type": Field(StateField()),
-        "name_like": Field(ipw.Text(description="Name contains", placeholder="transform", continuous_update=False)),
+        "name_like": Field(ipw.Text(description="Name contains", placeholder="Name contains", continuous_update=False)),
         **{word: Field(TagField(**texts)) for word, texts in _texts().items()},
         **{word: ChoiceField(_choice(label, options)) for word, (label, options) in _choices().items()},
         "run_count_min": NumberField(

@@ -118,7 +118,7 @@ class Offering:
         counted = {text: runs for text, runs in from_server.items() if runs is not None}
         numbers = counted or in_rows
         texts = dict.fromkeys([*from_server, *in_rows, *self._own[word]])
-        whose = "Numbers: runs that match the other filters." if counted else self._whose(in_rows)
+        whose = "Numbers count the runs that match the other filters." if counted else self._whose(in_rows)
         offered = sorted(texts, key=lambda text: (-numbers.get(text, 0), text.casefold()))
         cut = f"The first {_MOST:,} of {len(offered):,}." if len(offered) > _MOST else ""
         widget = self._fields[word].widget
@@ -128,7 +128,7 @@ class Offering:
             widget.note = " ".join(filter(None, (trouble, offers.note if offers else "", cut, whose)))
 
     def _whose(self, in_rows: Mapping[str, int]) -> str:
-        return f"Numbers: of the {len(self._rows):,} rows shown." if in_rows and self._rows is not None else ""
+        return f"Numbers count the {len(self._rows):,} rows shown." if in_rows and self._rows is not None else ""
 
     def _in_rows(self, word: str) -> Mapping[str, int]:
         column = _COLUMNS[word]

@@ -83,7 +83,7 @@ function render({ model, el }) {
     model.get("menu").map(([title, entries]) => ({
       title,
       options: entries.map(({ word, label, hint, is_set: isSet }) => {
-        return { key: word, text: label, also: `${title} ${hint}`, detail: isSet ? "set" : "", isChosen: isSet };
+        return { key: word, text: label, also: `${title} ${hint}`, isChosen: isSet };
       }),
     }));
   const pick = (word) => {
@@ -168,6 +168,13 @@ function render({ model, el }) {
     row.append(cross);
     return row;
   };
+  let isEntered = true;
+  const enterPresets = () => {
+    const first = rows.querySelector("button");
+    if (isEntered || !first) return;
+    isEntered = true;
+    first.focus({ preventScroll: true });
+  };
   const drawPresets = () => {
     const all = model.get("presets");
     const place = [...rows.querySelectorAll("button")].indexOf(document.activeElement);
@@ -178,17 +185,18 @@ function render({ model, el }) {
       ...(own.length ? [title("Yours"), ...own.map(presetRow)] : []),
     );
     const faces = rows.querySelectorAll("button");
-    if (place >= 0) faces[Math.min(place, faces.length - 1)]?.focus();
+    if (place >= 0 && presets.isOpen()) faces[Math.min(place, faces.length - 1)]?.focus();
     if (presets.isOpen()) presets.place();
+    enterPresets();
   };
   const openPresets = () => {
     say("");
-    model.send({ do: "presets" });
-    drawPresets();
     text.value = model.get("json");
+    model.send({ do: "presets" });
     presets.open();
     keep.setAttribute("aria-expanded", "true");
-    rows.querySelector("button")?.focus({ preventScroll: true });
+    isEntered = false; // the first time, the list comes only now
+    enterPresets();
   };
   keep.addEventListener("click", () => (presets.isOpen() ? presets.close() : openPresets()));
   const saveIt = () => {

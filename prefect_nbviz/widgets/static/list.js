@@ -25,7 +25,7 @@ function popup(anchor, panel, { closed = () => {}, fills = false } = {}) {
     const below = height - box.bottom - 12;
     const above = box.top - 12;
     const isBelow = below >= Math.min(panel.scrollHeight, 240) || below >= above;
-    if (fills) panel.style.minWidth = `${Math.min(box.width, width - 16)}px`;
+    if (fills) panel.style.width = `${Math.min(Math.max(box.width, 260), width - 16)}px`;
     panel.style.maxHeight = `${Math.max(120, Math.min(420, isBelow ? below : above))}px`;
     panel.style.left = `${Math.max(8, Math.min(box.left, width - panel.offsetWidth - 8))}px`;
     panel.style.top = isBelow ? `${box.bottom + 4}px` : "auto";
@@ -36,6 +36,8 @@ function popup(anchor, panel, { closed = () => {}, fills = false } = {}) {
     if (!path.includes(panel) && !path.includes(anchor)) close();
   };
   const moved = (event) => panel.contains(event.target) || place();
+  // What the anchor stands in grows and shrinks while the panel is open, as when a chip is added.
+  const grown = new ResizeObserver(place);
   const listen = (how) => {
     document[how]("pointerdown", outside, true);
     window[how]("scroll", moved, true);
@@ -47,6 +49,8 @@ function popup(anchor, panel, { closed = () => {}, fills = false } = {}) {
       panel.hidden = false;
       panel.showPopover?.();
       listen("addEventListener");
+      grown.observe(anchor);
+      grown.observe(anchor.closest(".nbviz-controls") ?? anchor);
     }
     place();
   };
@@ -54,6 +58,7 @@ function popup(anchor, panel, { closed = () => {}, fills = false } = {}) {
     if (!isOpen) return;
     isOpen = false;
     listen("removeEventListener");
+    grown.disconnect();
     panel.hidePopover?.();
     panel.hidden = true;
     closed();

@@ -51,7 +51,8 @@ function render({ model, el }) {
     input.setAttribute("aria-expanded", "true");
   };
   const drawList = () => {
-    note.textContent = model.get("note");
+    const isWaiting = model.get("can_ask") && !model.get("suggestions").length;
+    note.textContent = model.get("note") || (isWaiting ? "Asking the server…" : "");
     input.title = model.get("note");
     again.hidden = !model.get("can_ask");
     foot.hidden = again.hidden && !note.textContent;
