@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from prefect_nbviz import forms
 from prefect_nbviz.abilities import Abilities
 from prefect_nbviz.errors import (
     AuthenticationError,
@@ -63,13 +64,17 @@ class Connection:
     server that does not answer at the first try, or refuses the key, is not asked again.
     """
 
+    most_requests: int | None = field(default=None, repr=False)
+    """Requests that reading histories may take; one that needs more says so before it begins, and reads none."""
+
     def __post_init__(self) -> None:
-        """Refuse what is no address, which may be secret and is not told, and a patience that would not bear a try."""
+        """Refuse what is no address, which may be secret and is not told, and bounds that would let nothing be read."""
         for word, value in (("an address", self.api_url), ("a key", self.api_key)):
             if not isinstance(value, str | None):
                 raise QueryError(f"Connection takes {word} as text, as in {_EXAMPLE}, not {type(value).__name__}.")
         if not self.patience > 0:
             raise QueryError(f"patience is a number of seconds above 0, not {self.patience!r}.")
+        object.__setattr__(self, "most_requests", forms.count_or_none("most_requests", self.most_requests))
         object.__setattr__(self, "api_url", self.api_url and self.api_url.strip())
 
     def __repr__(self) -> str:
