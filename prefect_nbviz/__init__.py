@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.reading.tallies import count_runs, read_run_counts
     from prefect_nbviz.widgets.explorer import RunExplorer, explore
     from prefect_nbviz.widgets.timeline import StateTimeline
+    from prefect_nbviz.widgets.watch import TaskWatch, watch
 
 __version__ = "0.1.0"
 
@@ -33,6 +34,7 @@ _HOMES = {
     "RunExplorer": "widgets.explorer",
     "StateTimeline": "widgets.timeline",
     "TaskRunQuery": "query",
+    "TaskWatch": "widgets.watch",
     "check": "reading.checking",
     "count_runs": "reading.tallies",
     "explore": "widgets.explorer",
@@ -48,6 +50,7 @@ _HOMES = {
     "read_task_runs": "reading.runs",
     "run_counts": "analysis.counts",
     "state_intervals": "analysis.intervals",
+    "watch": "widgets.watch",
 }
 """Where each public name lives: it is imported when first used, since Prefect, plotly and the widgets take seconds."""
 
@@ -57,6 +60,7 @@ __all__ = [
     "RunExplorer",
     "StateTimeline",
     "TaskRunQuery",
+    "TaskWatch",
     "check",
     "count_runs",
     "explore",
@@ -72,6 +76,7 @@ __all__ = [
     "read_task_runs",
     "run_counts",
     "state_intervals",
+    "watch",
 ]
 
 
