@@ -139,11 +139,6 @@ FUTURES = (
     ),
 )
 
-WATCHED = (
-    *FUTURES,
-    Column("message", TEXT, "what its present state says, such as the error; missing if it says nothing"),
-)
-
 RUN_COUNTS = (
     Column("bin_start", TIME, "beginning of the bin, which it holds"),
     Column("bin_end", TIME, "end of the bin, which it does not hold"),

@@ -32,7 +32,7 @@ class Sight:
     """What was seen of submitted tasks by now."""
 
     tasks: pd.DataFrame
-    """A row for each, in their order, with the columns of `schema.WATCHED`."""
+    """A row for each, in their order, with the columns of `schema.FUTURES`."""
 
     states: pd.DataFrame
     """The histories of those that the server knows, with the columns of `schema.STATES`."""
@@ -66,7 +66,7 @@ class Lookout:
         self._tasks = Tasks(self.ids, Progress())
         self._runs: dict[str, Row] = {}
         self._histories: dict[str, Sequence[Row]] = {}
-        self._told: dict[str, tuple[Any, ...]] = {}
+        self._told: dict[str, str] = {}
         self._is_first = True
 
     async def look(self, server: Server) -> Sight:
@@ -91,12 +91,11 @@ class Lookout:
     @property
     def blank(self) -> Sight:
         """What is seen before the first look: nothing, of all of them."""
-        tasks = self._tasks.answer().frame.assign(message=pd.Series([None] * len(self.ids), dtype="str"))
-        return Sight(tasks, frames.empty(schema.STATES), [], is_over=False)
+        return Sight(self._tasks.answer().frame, frames.empty(schema.STATES), [], is_over=False)
 
     async def _read_histories(self, server: Server) -> None:
         """Read the histories of those whose rows tell of a change: of one that ran once in one request for many."""
-        changed = [run_id for run_id, row in self._tasks.seen.items() if self._told.get(run_id) != _figures(row)]
+        changed = [*self._untold()]
         cheap = [run_id for run_id in changed if _is_told_by_row(self._tasks.seen[run_id])]
         costly = [run_id for run_id in changed if run_id not in {*cheap}][:MOST_REQUESTS]
         if not cheap and not costly:
@@ -107,31 +106,27 @@ class Lookout:
             run_id = run["run_id"]
             if run_id in histories.found or run_id in histories.without_states:
                 self._runs[run_id], self._histories[run_id] = run, histories.found.get(run_id, ())
-                self._told[run_id] = _figures(self._tasks.seen[run_id])
+                self._told[run_id] = self._tasks.seen[run_id]["state_id"]
         if histories.failure is not None:
             raise histories.failure
 
     def _sight(self, server: Server) -> Sight:
         answer = self._tasks.answer()
-        messages = pd.Series([self._message(run_id) for run_id in self.ids], dtype="str")
-        tasks = answer.frame.assign(message=messages)
         reasons = [*answer.missing, *self._local.reasons()]
-        tasks.attrs[frames.ATTRS] = answer.frame.attrs[frames.ATTRS] | {
+        about = answer.frame.attrs[frames.ATTRS]
+        answer.frame.attrs[frames.ATTRS] = about | {
             "truncated": bool(reasons),
             "reason": " ".join(reasons) or None,
         }
-        return Sight(tasks, self._states(server), reasons, self._is_over())
+        return Sight(answer.frame, self._states(server), reasons, self._is_over())
 
     def _is_over(self) -> bool:
-        is_told = all(self._told.get(run_id) == _figures(row) for run_id, row in self._tasks.seen.items())
+        is_told = not any(self._untold())
         return is_told and self._tasks.is_whole and self._local.lost.issuperset(self._tasks.open)
 
-    def _message(self, run_id: str) -> str | None:
-        """Give what the present state of one says, unless its history is of another moment than its row."""
-        row, history = self._tasks.seen.get(run_id), self._histories.get(run_id)
-        if not row or not history or history[-1]["name"] != row["state_name"]:
-            return None
-        return history[-1]["message"] or None
+    def _untold(self) -> Iterator[str]:
+        """Give those that are in another state than when their histories were read: these only grow."""
+        return (one for one, row in self._tasks.seen.items() if self._told.get(one) != row["state_id"])
 
     def _states(self, server: Server) -> pd.DataFrame:
         states = state_frame([(self._runs[one], self._histories[one]) for one in self.ids if one in self._histories])
@@ -188,10 +183,6 @@ class _Local:
 
     def _missed(self, seconds: float) -> set[str]:
         return {run_id for run_id, since in self._since.items() if self._now - since >= seconds}
-
-
-def _figures(row: Row) -> tuple[Any, ...]:
-    return tuple(row[name] for name in ("state_type", "state_name", "run_count"))
 
 
 def _is_told_by_row(row: Row) -> bool:

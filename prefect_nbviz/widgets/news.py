@@ -62,7 +62,7 @@ class News:
     """What was seen by now, and whether it is still looked."""
 
     tasks: pd.DataFrame
-    """A row for each task, with the columns of `schema.WATCHED`."""
+    """A row for each task, with the columns of `schema.FUTURES`."""
 
     states: pd.DataFrame
     """Their histories, with the columns of `schema.STATES`."""
@@ -99,7 +99,7 @@ class News:
         """Give those that failed or crashed, newest first."""
         failed = self.tasks[self.tasks["state_type"].isin(["FAILED", "CRASHED"])]
         failed = failed.sort_values("end_time", ascending=False, kind="stable")
-        columns = (failed[name] for name in ("name", "state_type", "state_name", "message"))
+        columns = (failed[name] for name in ("name", "state_type", "state_name", "state_message"))
         return [
             Failure(name, _word(state_type, state_name), _text(message))
             for name, state_type, state_name, message in zip(*columns, strict=True)

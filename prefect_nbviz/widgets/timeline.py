@@ -48,11 +48,13 @@ class TimelineChart(Chart):
         intervals
             What `state_intervals` gives.
         of
-            What they are about: while that stays the same, a zoom into bars stays too.
+            What they are about: while that stays the same, and is not None, a zoom stays too.
         **options
             Those of `Timeline`.
         """
-        self._timeline, self._about, self._view = Timeline(intervals, **options), of, None
+        if of is None or of != self._about:
+            self._view = None
+        self._timeline, self._about = Timeline(intervals, **options), of
         self._draw()
 
     def _move(self, change: Any) -> None:

@@ -99,7 +99,7 @@ class TaskWatch:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The tasks as they were last seen: a row for each, in their order, with the columns of `schema.WATCHED`.
+        """The tasks as they were last seen: a row for each, in their order, with the columns of `schema.FUTURES`.
 
         `attrs["prefect_nbviz"]` is that of `read_futures`. Before the first look no task is known.
         """

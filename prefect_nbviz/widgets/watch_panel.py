@@ -48,7 +48,7 @@ class WatchPanel(ipw.VBox):
     --------
     >>> from prefect_nbviz import frames, schema
     >>> panel = WatchPanel(ZoneInfo("UTC"), on_close=lambda: None)
-    >>> panel.show(News(frames.empty(schema.WATCHED), frames.empty(schema.STATES), "over"))
+    >>> panel.show(News(frames.empty(schema.FUTURES), frames.empty(schema.STATES), "over"))
     >>> "0 of 0 done" in panel.head.value
     True
     """
@@ -62,9 +62,7 @@ class WatchPanel(ipw.VBox):
         self._on_close = on_close
         self._begin = self._drawn_at = time.monotonic()
         self._drawn: object = None
-        place = ipw.Box([self.timeline])
-        place.add_class("nbviz-watch-timeline")
-        super().__init__([page, self.head, self.failures, place], _dom_classes=("nbviz", "nbviz-watch"))
+        super().__init__([page, self.head, self.failures, self.timeline], _dom_classes=("nbviz", "nbviz-watch"))
 
     def show(self, news: News) -> None:
         """Show the newest."""
@@ -72,7 +70,7 @@ class WatchPanel(ipw.VBox):
         self.failures.value = failures_html(news)
         self.failures.layout.display = None if self.failures.value else "none"
         if self._is_due(news):
-            self.timeline.show_intervals(state_intervals(news.states), of=id(self), tz=self._zone.key)
+            self.timeline.show_intervals(state_intervals(news.states), of=id(self), tz=self._zone.key, compact=True)
 
     def close(self) -> None:
         """Take it off the page."""
@@ -97,7 +95,7 @@ def head_html(news: News, zone: ZoneInfo) -> str:
     Examples
     --------
     >>> from prefect_nbviz import frames, schema
-    >>> nothing = News(frames.empty(schema.WATCHED), frames.empty(schema.STATES), "broken", ["<no>"])
+    >>> nothing = News(frames.empty(schema.FUTURES), frames.empty(schema.STATES), "broken", ["<no>"])
     >>> "&lt;no&gt;" in head_html(nothing, ZoneInfo("UTC"))
     True
     """
@@ -142,7 +140,7 @@ def _status(news: News, zone: ZoneInfo) -> Iterator[str]:
         "starting": "Looking for the tasks on the server…",
         "live": f"● live, updated {at}",
         "stale": f"What you see is from {at}." if at else "Nothing has been read yet.",
-        "over": f"All that was to come has come, {at}",
+        "over": f"Done, as of {at}",
         "stopped": f"Stopped looking at {at}; the tasks go on." if at else "Stopped looking; the tasks go on.",
         "broken": "Stopped looking.",
     }

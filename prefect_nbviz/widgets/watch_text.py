@@ -33,7 +33,7 @@ class WatchText:
     >>> import io
     >>> from prefect_nbviz import frames, schema
     >>> said = io.StringIO()
-    >>> WatchText(said).show(News(frames.empty(schema.WATCHED), frames.empty(schema.STATES), "over"))
+    >>> WatchText(said).show(News(frames.empty(schema.FUTURES), frames.empty(schema.STATES), "over"))
     >>> said.getvalue()
     '0 of 0 done\n'
     """
