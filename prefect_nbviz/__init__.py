@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.reading.tallies import count_runs, read_run_counts
     from prefect_nbviz.widgets.explorer import RunExplorer, explore
     from prefect_nbviz.widgets.timeline import StateTimeline
+    from prefect_nbviz.widgets.watch import TaskWatch, watch
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ _HOMES = {
     "RunExplorer": "widgets.explorer",
     "StateTimeline": "widgets.timeline",
     "TaskRunQuery": "query",
+    "TaskWatch": "widgets.watch",
     "check": "reading.checking",
     "count_runs": "reading.tallies",
     "explore": "widgets.explorer",
@@ -51,6 +53,7 @@ _HOMES = {
     "read_task_runs": "reading.runs",
     "run_counts": "analysis.counts",
     "state_intervals": "analysis.intervals",
+    "watch": "widgets.watch",
 }
 """Where each public name lives: it is imported when first used, since Prefect, plotly and the widgets take seconds."""
 
@@ -60,6 +63,7 @@ __all__ = [
     "RunExplorer",
     "StateTimeline",
     "TaskRunQuery",
+    "TaskWatch",
     "check",
     "count_runs",
     "explore",
@@ -77,6 +81,7 @@ __all__ = [
     "read_task_runs",
     "run_counts",
     "state_intervals",
+    "watch",
 ]
 
 

@@ -111,15 +111,20 @@ class Timeline:
     ----------
     intervals, group_by, tz
         Those of `plot_state_timeline`.
+    compact
+        Whether all of it is to be seen at once, however many its rows are: its height has an end.
     """
 
-    def __init__(self, intervals: pd.DataFrame, *, group_by: str | None = None, tz: str = "UTC") -> None:
+    def __init__(
+        self, intervals: pd.DataFrame, *, group_by: str | None = None, tz: str = "UTC", compact: bool = False
+    ) -> None:
         frames.require(intervals, NEEDED, made_by="state_intervals()")
         if group_by is not None and group_by not in intervals.columns:
             hint = did_you_mean(str(group_by), map(str, intervals.columns))
             raise QueryError(f"group_by cannot be {group_by!r}.{hint} It is a column of the intervals.")
         self._intervals = intervals
         self._group_by = group_by
+        self._is_compact = compact
         self._zone = zone_of(tz)
         self._stays = Stays.of(intervals, rows=group_by or "run_id")
         self._coverage = coverage(self._stays.runs, intervals, held=self._stays.runs)
@@ -129,7 +134,8 @@ class Timeline:
         if self._intervals.empty:
             empty = figure("Timeline", self._coverage, theme=theme, plot=160)
             return note(empty, "No states to draw", theme=theme)
-        if view is None and self._is_few(self._stays, MAX_RUNS_AS_BARS, MAX_STAYS_AS_BARS):
+        is_few = self._is_few(self._stays, MAX_RUNS_AS_BARS, MAX_STAYS_AS_BARS)
+        if view is None and is_few and not self._is_compact:
             axis = self._whole()
             return draw_bars(
                 self._intervals, self._stays.names(self._stays.rows), axis, subtitle=self._coverage, theme=theme

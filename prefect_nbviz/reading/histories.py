@@ -96,17 +96,17 @@ def read_states(
 
     async def work(state: Progress) -> Answer:
         async with server_of.open(state) as server:
-            histories = _Histories(server, state, most_requests=server_of.most_requests)
+            histories = Histories(server, state, most_requests=server_of.most_requests)
             await histories.read(await resolved(server, asked), exact=exact)
             return histories.answer(of_runs)
 
     return run(work, progress=progress, unit="requests").warn(stacklevel=2)
 
 
-class _Histories:
+class Histories:
     """The histories of some runs on one server."""
 
-    def __init__(self, server: Server, progress: Progress, *, most_requests: int | None) -> None:
+    def __init__(self, server: Server, progress: Progress, *, most_requests: int | None = None) -> None:
         self.server = server
         self.as_of = datetime.now(UTC)
         self.found: dict[str, list[Row]] = {}
@@ -114,7 +114,7 @@ class _Histories:
         self.without_states: list[str] = []
         self._progress = progress
         self._most_requests = most_requests
-        self._failure: ServerError | None = None
+        self.failure: ServerError | None = None
         self.asked: Sequence[Row] = ()
 
     async def read(self, runs: Sequence[Row], *, exact: bool) -> None:
@@ -125,8 +125,8 @@ class _Histories:
         single = [one for one in runs if one["run_id"] not in self.found]
         self._announce(self.server.requests + len(single), len(single))
         await self._side_by_side(self._read_one, single)
-        if self._failure is not None and not self.found:
-            raise self._failure
+        if self.failure is not None and not self.found:
+            raise self.failure
 
     def _announce(self, requests: int, histories: int) -> None:
         """Say how many requests it takes, or refuse those that are more than may be; tries again come on top."""
@@ -167,10 +167,8 @@ class _Histories:
                 f"{len(self.without_states):,} of {len(self.asked):,} runs have no states on the server (deleted meanwhile?): "
                 "their ids are in attrs['prefect_nbviz']['runs_without_states']."
             )
-        if self._failure is not None:
-            said.append(
-                f"Reading broke off after {len(self.found):,} of {len(self.asked):,} histories. {self._failure}"
-            )
+        if self.failure is not None:
+            said.append(f"Reading broke off after {len(self.found):,} of {len(self.asked):,} histories. {self.failure}")
         return said
 
     async def _side_by_side(self, read: Callable[[T], Awaitable[None]], things: Iterable[T]) -> None:
@@ -179,12 +177,12 @@ class _Histories:
 
         async def take() -> None:
             for one in waiting:
-                if self._failure is not None:
+                if self.failure is not None:
                     return
                 try:
                     await read(one)
                 except ServerError as error:
-                    self._failure = error
+                    self.failure = error
                 self._progress.done = self.server.requests
 
         await asyncio.gather(*(take() for _ in range(MOST)))

@@ -48,13 +48,13 @@ class TimelineChart(Chart):
         intervals
             What `state_intervals` gives.
         of
-            What they are about: while that stays the same, what a person has zoomed in to stays in view.
+            What they are about: while that stays the same, and is not None, a zoom stays too.
         **options
             Those of `Timeline`.
         """
-        self._timeline = Timeline(intervals, **options)
         if of is None or of != self._about:
-            self._about, self._view = of, None
+            self._view = None
+        self._timeline, self._about = Timeline(intervals, **options), of
         self._draw()
 
     def _move(self, change: Any) -> None:
