@@ -72,13 +72,13 @@ class Screen(ipw.VBox):
         self.empty = EmptyPanel()
         self.views = RunViews(page, zone=zone)
         self.details = RunDetails(zone=zone, connection=connection)
-        self.clear_button = ipw.Button(icon="times", tooltip="Choose no runs")
+        self.clear_button = ipw.Button(icon="times", tooltip="Select no runs")
         self.more_button = ipw.Button(tooltip="Read more of what matches")
         self.back_button = ipw.Button(description="Back", icon="arrow-left", tooltip="To the filters before")
         self.back_button.layout.display = "none"
         buttons = _row("buttons", self.clear_button, self.more_button, self.back_button)
         status, body = _row("status", self.status, buttons), _row("body", self.views, self.details)
-        super().__init__([status, self.progress, self.empty, body])
+        super().__init__([status, self.progress, self.empty, body], _dom_classes=("nbviz-screen",))
         self.clear_button.on_click(lambda _: self.views.set_trait("selected", ()))
         self.views.observe(lambda _: self._show_chosen(), "selected")
         self._show_chosen()
@@ -161,7 +161,7 @@ class Screen(ipw.VBox):
         self.details.show(run, states if len(states) else None)
         show(self.details, len(run))
         show(self.clear_button, chosen)
-        self.clear_button.description = f"{len(chosen):,} chosen"
+        self.clear_button.description = f"{len(chosen):,} selected"
 
     def _show_empty(self, query: Query | None) -> None:
         """Show a sentence where there are no runs to show."""
