@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from prefect_nbviz import frames
+from prefect_nbviz.abilities import NEWEST, OLDEST
 from prefect_nbviz.errors import ServerError
 from prefect_nbviz.forms import PartialIds
 from prefect_nbviz.order import Row, moment
 from prefect_nbviz.plan import Plan, make_plan
-from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
+from prefect_nbviz.query import FlowRunQuery, RunKind, RunQuery, TaskRunQuery
 from prefect_nbviz.reading import memory
 from prefect_nbviz.reading.again import Again, can_be_read_again
 from prefect_nbviz.reading.answer import Answer
@@ -25,8 +28,12 @@ from prefect_nbviz.reading.harvest import Harvest
 from prefect_nbviz.reading.names import flow_runs_and_flows, names_by_id, unknown_names
 from prefect_nbviz.reading.pages import Pages
 from prefect_nbviz.reading.past_reads import Kept
-from prefect_nbviz.reading.rows import RUN_TIME, run_frame, with_names
+from prefect_nbviz.reading.rows import RUN_TIME, Names, run_frame, with_names
 from prefect_nbviz.reading.worker import Progress, together
+
+Ids = Iterable[str]
+_NAMED: Mapping[RunKind, tuple[str, ...]] = {"flow_run": ("flow_id", "deployment_id"), "task_run": ("flow_run_id",)}
+"""Ids whose names are looked up."""
 
 
 class Reader:
@@ -47,9 +54,9 @@ class Reader:
         if self._plan is None:
             handed_in = [getattr(self._query, word, None) for word in ("flow_runs", "parent", "ancestor")]
             self._reasons += [f"Of the flow runs: {ids.reason}" for ids in handed_in if isinstance(ids, PartialIds)]
-            query, parents = await self._with_tree(), await self._parents()
-            abilities = await self._server.abilities()
-            self._plan = make_plan(query, now=self._as_of, parents=parents, abilities=abilities)
+            plan = partial(make_plan, await self._with_tree(), now=self._as_of, parents=await self._parents())
+            is_asked_alike = plan(abilities=OLDEST) == plan(abilities=NEWEST)  # then no version is worth a request
+            self._plan = plan(abilities=NEWEST if is_asked_alike else await self._server.abilities())
         return self._plan
 
     @property
@@ -61,9 +68,13 @@ class Reader:
         """Read it, or what can have changed since it was kept; count what was left out, and say so."""
         plan = await self.plan()
         again = None if kept is None else await self._again(plan, kept)
-        frame, matched = await self._whole(plan) if again is None else (again.frame, len(again.frame))
-        frame = await self._named(frame)
-        is_whole = not self._reasons and can_be_read_again(plan, frame, await self._server.abilities())
+        if again is None:
+            rows, matched = await self._whole(plan)
+            frame = await self._framed(rows)
+        else:
+            matched = len(again.frame)
+            frame = with_names(again.frame, **await self._names(again.frame))
+        is_whole = not self._reasons and can_be_read_again(plan, frame, NEWEST)
         held, frame = Kept(frame, self._as_of), frame.drop(columns=RUN_TIME.name)
         frame.attrs[frames.ATTRS] = self.about() | {
             "matched": matched,
@@ -80,6 +91,8 @@ class Reader:
         """Read what can have changed, or give None where all must be read."""
         again = Again(self.pages, plan, kept, as_of=self._as_of)
         try:
+            if not can_be_read_again(plan, kept.frame, await self._server.abilities()):
+                return None
             matched = self._progress.total = await count(self.pages, plan) or 0
             is_enough = bool(matched) and await again.read()
             self._progress.done = len(again.frame)
@@ -90,7 +103,7 @@ class Reader:
         is_in_limit = plan.limit is None or len(again.frame) <= plan.limit
         return again if is_enough and is_in_limit else None
 
-    async def _whole(self, plan: Plan) -> tuple[pd.DataFrame, int | None]:
+    async def _whole(self, plan: Plan) -> tuple[list[Row], int | None]:
         """Read all of it, as far as its limit goes; give also how many match."""
         harvest = Harvest(self.pages, plan, self._progress)
         matched, is_whole = await together(self._count(plan), self._gather(harvest, harvest.read()))
@@ -105,7 +118,7 @@ class Reader:
             matched = None if matched is None else max(matched, met)
             if not self._broke_off:
                 self._reasons.append(self._left_out(len(rows), matched))
-        return run_frame(rows, plan.kind, self._as_of), matched
+        return rows, matched
 
     async def _unknown_names(self, frame: pd.DataFrame) -> Sequence[str]:
         try:
@@ -219,25 +232,30 @@ class Reader:
             self._reasons.append(f"Of the flow runs: {reader._left_out(len(ids), matched)}")
         return ids
 
-    async def _named(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Give a frame with the names behind ids; rows that were read are not lost for want of them."""
+    async def _framed(self, rows: Sequence[Row]) -> pd.DataFrame:
+        """Make the frame in a thread of its own while the names are on their way."""
+        ids = pd.DataFrame({field: [row[field] for row in rows] for field in _NAMED[self._query.kind]}, dtype="str")
+        making = asyncio.to_thread(run_frame, rows, self._query.kind, self._as_of)
+        frame, names = await together(making, self._names(ids))
+        return with_names(frame, **names)
+
+    async def _names(self, ids: pd.DataFrame) -> dict[str, tuple[str, Names]]:
+        """Give the columns of names of some ids, or none: rows that were read are not lost for want of them."""
+        names = self._flow_run_names if self._query.kind == "flow_run" else self._task_run_names
         try:
-            return await (
-                self._flow_run_names(frame) if self._query.kind == "flow_run" else self._task_run_names(frame)
-            )
+            return await names(*(ids[field].dropna().unique() for field in _NAMED[self._query.kind]))
         except ServerError as error:
             why = "" if self._broke_off else f" {error}"
             self._reasons.append(f"The names of flows, deployments and flow runs are missing.{why}")
             self._broke_off = True
-            return frame
+            return {}
 
-    async def _flow_run_names(self, frame: pd.DataFrame) -> pd.DataFrame:
+    async def _flow_run_names(self, flow_ids: Ids, deployment_ids: Ids) -> dict[str, tuple[str, Names]]:
         flows, deployments = await together(
-            names_by_id(self._server, "flows", frame["flow_id"].dropna().unique()),
-            names_by_id(self._server, "deployments", frame["deployment_id"].dropna().unique()),
+            names_by_id(self._server, "flows", flow_ids), names_by_id(self._server, "deployments", deployment_ids)
         )
-        return with_names(frame, flow_name=("flow_id", flows), deployment_name=("deployment_id", deployments))
+        return {"flow_name": ("flow_id", flows), "deployment_name": ("deployment_id", deployments)}
 
-    async def _task_run_names(self, frame: pd.DataFrame) -> pd.DataFrame:
-        names, flows = await flow_runs_and_flows(self._server, frame["flow_run_id"].dropna().unique())
-        return with_names(frame, flow_run_name=("flow_run_id", names), flow_name=("flow_run_id", flows))
+    async def _task_run_names(self, flow_run_ids: Ids) -> dict[str, tuple[str, Names]]:
+        names, flows = await flow_runs_and_flows(self._server, flow_run_ids)
+        return {"flow_run_name": ("flow_run_id", names), "flow_name": ("flow_run_id", flows)}
