@@ -47,11 +47,21 @@ def chosen(kind: RunKind, columns: str | Iterable[str] | None) -> tuple[str, ...
     return tuple(known) if names is None else names
 
 
+def ids_behind(kind: RunKind, columns: Iterable[str]) -> dict[str, str]:
+    """Give those of some columns that are names, and the columns of ids that they are looked up by.
+
+    Examples
+    --------
+    >>> ids_behind("flow_run", ["name", "flow_name"])
+    {'flow_name': 'flow_id'}
+    """
+    return {name: _IDS[kind, name] for name in columns if (kind, name) in _IDS}
+
+
 def inside(kind: RunKind, columns: Iterable[str], sort: str) -> tuple[schema.Column, ...]:
     """Give the columns of the frame that those asked for are taken from: with ids behind names, and what orders it."""
     asked = {*columns}
-    ids = {behind for (of, name), behind in _IDS.items() if of == kind and name in asked}
-    needed = {f"{kind}_id", *_ALWAYS, Order(sort).field, *ids, *asked}
+    needed = {f"{kind}_id", *_ALWAYS, Order(sort).field, *ids_behind(kind, asked).values(), *asked}
     return tuple(column for column in _ALL[kind] if column.name in needed)
 
 

@@ -98,6 +98,8 @@ class Connection:
         gate, patience = Gate(), Patience(self.patience, progress or Progress())
         with _tries_counted_here():
             async with self._client([gate.see, patience.see]) as client:
+                if _is_cloud(client):  # it has no CSRF tokens, and a first request alone would take as long again
+                    await gate.open()
                 yield Server(client, gate, patience)
 
     def _client(self, hooks: Sequence[Callable[[httpx.Response], Awaitable[None]]]) -> PrefectClient:
@@ -160,11 +162,11 @@ class Server:
         self.requests = 0
         """How many were sent, apart from what was sent again."""
         self._abilities: Abilities | None = None
+        self._failure: ServerError | None = None
 
     async def version(self) -> str | None:
         """Ask for the server's version (`GET /admin/version`); Prefect Cloud tells none."""
-        is_cloud = self._client.server_type.name == "CLOUD"
-        return None if is_cloud else str(await self.request("GET", "/admin/version"))
+        return None if _is_cloud(self._client) else str(await self.request("GET", "/admin/version"))
 
     async def abilities(self) -> Abilities:
         """Ask for the server's version, once, and give what it can do."""
@@ -183,13 +185,26 @@ class Server:
         return (await self.ask(method, path, shape=shape, **options)).content
 
     async def ask(self, method: str, path: str, *, shape: Any = Any, **options: Any) -> Reply:
-        """Send one request and give its answer, parsed, with its headers; raises as `request` does."""
+        """Send one request and give its answer, parsed, with its headers; raises as `request` does.
+
+        Where the first failed before the server had answered well, those that waited for it fail with it.
+        """
+        self.requests += 1
+        async with self._gate:
+            if self._failure is not None:
+                raise self._failure
+            try:
+                return await self._answered(lambda: self._send(method, path, shape, options))
+            except ServerError as error:
+                self._failure = None if self._gate.is_open else error
+                raise
+
+    async def _answered(self, send: Callable[[], Awaitable[Reply]]) -> Reply:
+        """Send as often as makes sense, and put failures in words."""
         import httpx  # noqa: PLC0415 - Prefect brings it, and it is as slow
 
-        self.requests += 1
         try:
-            async with self._gate:
-                return await self._patience.spend(lambda: self._send(method, path, shape, options))
+            return await self._patience.spend(send)
         except TimeoutError as error:
             reason = self._patience.reason
             raise UnreachableError(reason if reason == INTERRUPTED else f"{self.address} {reason}") from error
@@ -260,6 +275,10 @@ def public_address(url: str) -> str:
     except ValueError:  # it might hold a password all the same
         return "(what is set)"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+
+
+def _is_cloud(client: PrefectClient) -> bool:
+    return client.server_type.name == "CLOUD"
 
 
 def _is_here(url: str) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from prefect_nbviz import frames
+from prefect_nbviz.abilities import NEWEST, OLDEST
 from prefect_nbviz.errors import ServerError
 from prefect_nbviz.forms import PartialIds
 from prefect_nbviz.order import Row, moment
@@ -19,14 +22,14 @@ from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.reading import memory
 from prefect_nbviz.reading.again import Again, can_be_read_again
 from prefect_nbviz.reading.answer import Answer
-from prefect_nbviz.reading.columns import chosen, fields, inside
+from prefect_nbviz.reading.columns import chosen, fields, ids_behind, inside
 from prefect_nbviz.reading.connection import Server
 from prefect_nbviz.reading.counting import count
 from prefect_nbviz.reading.harvest import Harvest
 from prefect_nbviz.reading.names import flow_runs_and_flows, names_by_id, unknown_names
 from prefect_nbviz.reading.pages import Pages
 from prefect_nbviz.reading.past_reads import Kept
-from prefect_nbviz.reading.rows import run_frame, with_names
+from prefect_nbviz.reading.rows import Names, run_frame, with_names
 from prefect_nbviz.reading.shapes import rows_of
 from prefect_nbviz.reading.worker import Progress, together
 
@@ -48,6 +51,7 @@ class Reader:
         self._query = query
         self._asked = chosen(query.kind, columns)
         self._columns = inside(query.kind, self._asked, query.sort)
+        self._behind = ids_behind(query.kind, self._asked)
         self._progress = progress
         self._as_of = as_of or datetime.now(UTC)
         self._reasons: list[str] = []
@@ -59,9 +63,9 @@ class Reader:
         if self._plan is None:
             handed_in = [getattr(self._query, word, None) for word in ("flow_runs", "parent", "ancestor")]
             self._reasons += [f"Of the flow runs: {ids.reason}" for ids in handed_in if isinstance(ids, PartialIds)]
-            query, parents = await self._with_tree(), await self._parents()
-            abilities = await self._server.abilities()
-            self._plan = make_plan(query, now=self._as_of, parents=parents, abilities=abilities)
+            plan = partial(make_plan, await self._with_tree(), now=self._as_of, parents=await self._parents())
+            is_asked_alike = plan(abilities=OLDEST) == plan(abilities=NEWEST)  # then no version is worth a request
+            self._plan = plan(abilities=NEWEST if is_asked_alike else await self._server.abilities())
             self.pages.shape = rows_of(fields(self._columns, self._plan))
         return self._plan
 
@@ -74,9 +78,13 @@ class Reader:
         """Read it, or what can have changed since it was kept; count what was left out, and say so."""
         plan = await self.plan()
         again = None if kept is None else await self._again(plan, kept)
-        frame, matched = await self._whole(plan) if again is None else (again.frame, len(again.frame))
-        frame = await self._named(frame)
-        is_whole = not self._reasons and can_be_read_again(plan, frame, await self._server.abilities())
+        if again is None:
+            rows, matched = await self._whole(plan)
+            frame = await self._framed(rows)
+        else:
+            matched = len(again.frame)
+            frame = with_names(again.frame, **await self._names(again.frame))
+        is_whole = not self._reasons and can_be_read_again(plan, frame, NEWEST)
         unknown = await self._unknown_names(frame)
         held, frame = Kept(frame, self._as_of), frame[[*self._asked]]
         frame.attrs[frames.ATTRS] = self.about() | {
@@ -94,6 +102,8 @@ class Reader:
         """Read what can have changed, or give None where all must be read."""
         again = Again(self.pages, plan, kept, columns=self._columns, as_of=self._as_of)
         try:
+            if not can_be_read_again(plan, kept.frame, await self._server.abilities()):
+                return None
             matched = self._progress.total = await count(self.pages, plan) or 0
             is_enough = bool(matched) and await again.read()
             self._progress.done = len(again.frame)
@@ -104,7 +114,7 @@ class Reader:
         is_in_limit = plan.limit is None or len(again.frame) <= plan.limit
         return again if is_enough and is_in_limit else None
 
-    async def _whole(self, plan: Plan) -> tuple[pd.DataFrame, int | None]:
+    async def _whole(self, plan: Plan) -> tuple[list[Row], int | None]:
         """Read all of it, as far as its limit goes; give also how many match."""
         harvest = Harvest(self.pages, plan, self._progress)
         matched, is_whole = await together(self._count(plan), self._gather(harvest, harvest.read()))
@@ -119,7 +129,7 @@ class Reader:
             matched = None if matched is None else max(matched, met)
             if not self._broke_off:
                 self._reasons.append(self._left_out(len(rows), matched))
-        return run_frame(rows, plan.kind, self._as_of, self._columns), matched
+        return rows, matched
 
     async def _unknown_names(self, frame: pd.DataFrame) -> Sequence[str]:
         try:
@@ -233,32 +243,35 @@ class Reader:
             self._reasons.append(f"Of the flow runs: {reader._left_out(len(ids), matched)}")
         return ids
 
-    async def _named(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Give a frame with the names behind ids; rows that were read are not lost for want of them."""
+    async def _framed(self, rows: Sequence[Row]) -> pd.DataFrame:
+        """Make the frame in a thread of its own while the names are on their way."""
+        ids = pd.DataFrame({field: [row[field] for row in rows] for field in {*self._behind.values()}}, dtype="str")
+        making = asyncio.to_thread(run_frame, rows, self._query.kind, self._as_of, self._columns)
+        frame, names = await together(making, self._names(ids))
+        return with_names(frame, **names)
+
+    async def _names(self, ids: pd.DataFrame) -> dict[str, tuple[str, Names]]:
+        """Give the columns of names of some ids, or none: rows that were read are not lost for want of them."""
+        names = self._flow_run_names if self._query.kind == "flow_run" else self._task_run_names
         try:
-            return await (
-                self._flow_run_names(frame) if self._query.kind == "flow_run" else self._task_run_names(frame)
-            )
+            return await names(ids)
         except ServerError as error:
             why = "" if self._broke_off else f" {error}"
             self._reasons.append(f"The names of flows, deployments and flow runs are missing.{why}")
             self._broke_off = True
-            return frame
+            return {}
 
-    async def _flow_run_names(self, frame: pd.DataFrame) -> pd.DataFrame:
-        nouns = [noun for noun in ("flow", "deployment") if f"{noun}_name" in frame]
-        found = await together(
-            *(names_by_id(self._server, f"{noun}s", frame[f"{noun}_id"].dropna().unique()) for noun in nouns)
-        )
-        names = {f"{noun}_name": (f"{noun}_id", names) for noun, names in zip(nouns, found, strict=True)}
-        return with_names(frame, **names)
+    async def _flow_run_names(self, ids: pd.DataFrame) -> dict[str, tuple[str, Names]]:
+        nouns = [noun for noun in ("flow", "deployment") if f"{noun}_name" in self._behind]
+        asked = (names_by_id(self._server, f"{noun}s", ids[f"{noun}_id"].dropna().unique()) for noun in nouns)
+        found = await together(*asked)
+        return {f"{noun}_name": (f"{noun}_id", names) for noun, names in zip(nouns, found, strict=True)}
 
-    async def _task_run_names(self, frame: pd.DataFrame) -> pd.DataFrame:
-        wanted = [name for name in ("flow_run_name", "flow_name") if name in frame]
-        if not wanted:
-            return frame
+    async def _task_run_names(self, ids: pd.DataFrame) -> dict[str, tuple[str, Names]]:
+        if not self._behind:
+            return {}
         names, flows = await flow_runs_and_flows(
-            self._server, frame["flow_run_id"].dropna().unique(), with_flows="flow_name" in wanted
+            self._server, ids["flow_run_id"].dropna().unique(), with_flows="flow_name" in self._behind
         )
         found = {"flow_run_name": names, "flow_name": flows}
-        return with_names(frame, **{name: ("flow_run_id", found[name]) for name in wanted})
+        return {name: (ids_name, found[name]) for name, ids_name in self._behind.items()}
