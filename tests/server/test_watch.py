@@ -1,13 +1,16 @@
-"""Tasks watched while they run: in the flow's own process as text, and from another process by their ids."""
+"""Tasks watched while they run: from within a flow as text and in a notebook's cell, and from another process by ids."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from typing import Any
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from prefect_nbviz import Connection, read_futures, read_states, schema, watch
 from prefect_nbviz.demo.child import Child
@@ -79,6 +82,42 @@ def leaves() -> None:
 leaves()
 print("LEFT", flush=True)
 """
+CELL = """
+import threading, time
+import prefect_nbviz as nbv
+from prefect import flow, task
+
+is_seen = threading.Event()
+
+@task
+def slow(n):
+    assert n == 0 or is_seen.wait(60)
+
+@flow
+def flow_in_the_cell():
+    global panel
+    futures = slow.map(range(2))
+    panel = nbv.watch(futures)
+    while panel.frame["state_type"].tolist() != ["COMPLETED", "RUNNING"]:
+        time.sleep(0.05)  # the watch goes on while this cell is busy
+    is_seen.set()
+    panel.wait(60)
+
+flow_in_the_cell()
+panel
+"""
+
+
+class Listener(NotebookClient):
+    """Keeps what widgets are told, and when cells end."""
+
+    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
+        content = msg["content"]
+        if msg["msg_type"] == "comm_msg":
+            self.heard.append(str(content["data"].get("state", {}).get("value", "")))
+        elif msg["msg_type"] == "status":
+            self.heard.append(content["execution_state"])
+        return super().process_message(msg, cell, cell_index)
 
 
 def line(child: Child, word: str) -> Any:
@@ -141,3 +180,18 @@ def test_a_watch_does_not_keep_a_process_from_ending(empty_server: PrivateServer
         time.sleep(0.1)
     assert child.exit_code == 0
     assert not [one for one in child.lines() if "Traceback" in one or "Exception" in one]
+
+
+def test_a_panel_goes_on_while_its_cell_is_busy(empty_server: PrivateServer, tmp_path) -> None:
+    cells = [nbformat.v4.new_code_cell(source) for source in (CELL, "panel")]
+    where = {"metadata": {"path": str(tmp_path)}}
+    client = Listener(nbformat.v4.new_notebook(cells=cells), timeout=120, resources=where)
+    client.heard = []
+    client.execute(env=os.environ | empty_server.environment)
+    while_busy = "".join(client.heard[: client.heard.index("idle")])
+    assert "<b>1 of 2 done</b>" in while_busy
+    assert "1 running" in while_busy
+    assert "Done, as of" in while_busy
+    for cell in cells:
+        [output] = cell.outputs
+        assert "application/vnd.jupyter.widget-view+json" in output["data"], "the panel is shown once, and nothing else"
