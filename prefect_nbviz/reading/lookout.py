@@ -84,7 +84,7 @@ class Lookout:
         if self._is_first:
             await self._tasks.refuse_flow_runs(server)
             self._is_first = False
-        self._local.miss(has_ended_here & {*self._tasks.open})
+        self._local.miss(has_ended_here & {*self._tasks.open}, now=asyncio.get_running_loop().time())
         await self._read_histories(server)
         return self._sight(server)
 
@@ -126,7 +126,7 @@ class Lookout:
 
     def _untold(self) -> Iterator[str]:
         """Give those that are in another state than when their histories were read: these only grow."""
-        return (one for one, row in self._tasks.seen.items() if self._told.get(one) != row["state_id"])
+        return (one for one, row in self._tasks.seen.items() if self._told.get(one, "") != row["state_id"])
 
     def _states(self, server: Server) -> pd.DataFrame:
         states = state_frame([(self._runs[one], self._histories[one]) for one in self.ids if one in self._histories])
@@ -161,10 +161,10 @@ class _Local:
         """Give those that have ended here."""
         return {run_id for run_id, one in self._futures.items() if one.done()}
 
-    def miss(self, ids: set[str]) -> None:
-        """Take it that these have ended here, and not on the server."""
-        self._now = asyncio.get_running_loop().time()
-        self._since = {run_id: self._since.get(run_id, self._now) for run_id in ids}
+    def miss(self, ids: set[str], *, now: float) -> None:
+        """Take it that these have ended here and not on the server, at a time in seconds."""
+        self._now = now
+        self._since = {run_id: self._since.get(run_id, now) for run_id in ids}
 
     @property
     def lost(self) -> set[str]:

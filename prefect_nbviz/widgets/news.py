@@ -47,8 +47,11 @@ class Count:
 class Failure:
     """A task that failed or crashed; its texts are a stranger's."""
 
+    run_id: str
+    """The id of the task run."""
+
     name: str
-    """The name of the task run."""
+    """Its name."""
 
     word: str
     """What its state is called."""
@@ -89,7 +92,7 @@ class News:
     def headline(self) -> str:
         """Say in one line how far they are."""
         if self.phase == "starting":
-            return f"{len(self.tasks):,} tasks"
+            return "1 task" if len(self.tasks) == 1 else f"{len(self.tasks):,} tasks"
         counts = self.counts()
         done = sum(one.tasks for one in counts if one.state_type in TERMINAL_STATE_TYPES)
         others = [f"{one.tasks:,} {one.word}" for one in counts if one.word != "completed"]
@@ -99,10 +102,10 @@ class News:
         """Give those that failed or crashed, newest first."""
         failed = self.tasks[self.tasks["state_type"].isin(["FAILED", "CRASHED"])]
         failed = failed.sort_values("end_time", ascending=False, kind="stable")
-        columns = (failed[name] for name in ("name", "state_type", "state_name", "state_message"))
+        columns = (failed[name] for name in ("task_run_id", "name", "state_type", "state_name", "state_message"))
         return [
-            Failure(name, _word(state_type, state_name), _text(message))
-            for name, state_type, state_name, message in zip(*columns, strict=True)
+            Failure(run_id, name, _word(state_type, state_name), _text(message))
+            for run_id, name, state_type, state_name, message in zip(*columns, strict=True)
         ]
 
     def moment(self, zone: tzinfo = UTC) -> str:

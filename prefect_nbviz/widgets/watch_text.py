@@ -45,7 +45,7 @@ class WatchText:
         self._last = -float("inf")
         self._counts: object = None
         self._notes: object = ()
-        self._failed = 0
+        self._failed: set[str] = set()
 
     def show(self, news: News) -> None:
         """Say what is new."""
@@ -61,12 +61,11 @@ class WatchText:
         self._write("".join(f"{line}\n" for line in lines))
 
     def _news(self, news: News) -> Iterator[str]:
-        failures = news.failures()
-        for failure in reversed(failures[: len(failures) - self._failed]):
-            yield failure_line(failure)
-        self._failed = len(failures)
+        new = [one for one in news.failures() if one.run_id not in self._failed]
+        self._failed |= {one.run_id for one in new}
+        yield from map(failure_line, reversed(new))
         if news.notes != self._notes:
-            yield from map(one_line, news.notes)
+            yield from filter(None, map(one_line, news.notes))
         self._notes = news.notes
 
     def _is_due(self, news: News) -> bool:
@@ -87,7 +86,7 @@ def failure_line(failure: Failure) -> str:
 
     Examples
     --------
-    >>> failure_line(Failure("load-3", "timed out", "It took\n\x1b[31mlong"))
+    >>> failure_line(Failure("an id", "load-3", "timed out", "It took\n\x1b[31mlong"))
     'load-3 timed out: It took [31mlong'
     """
     line = f"{failure.name} {failure.word}: {failure.message}" if failure.message else f"{failure.name} {failure.word}"
