@@ -24,7 +24,10 @@ PrefectNbvizWarning (UserWarning)
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 
@@ -90,6 +93,37 @@ class IncompleteWarning(PrefectNbvizWarning):
 
 class UnknownNameWarning(PrefectNbvizWarning):
     """Nothing on the server has that name."""
+
+
+_HEARD: ContextVar[list[str] | None] = ContextVar("heard", default=None)
+
+
+def warn(sentence: str, category: type[PrefectNbvizWarning], *, stacklevel: int) -> None:
+    """Warn of something, or tell whoever listens."""
+    listener = _HEARD.get()
+    if listener is None:
+        warnings.warn(sentence, category, stacklevel=stacklevel + 1)
+    else:
+        listener.append(sentence)
+
+
+@contextmanager
+def heard() -> Iterator[list[str]]:
+    """Give a list that gets what this thread would be warned of: Python's own `catch_warnings` is for one thread only.
+
+    Examples
+    --------
+    >>> with heard() as sentences:
+    ...     warn("Read the first 10 of 12.", IncompleteWarning, stacklevel=1)
+    >>> sentences
+    ['Read the first 10 of 12.']
+    """
+    sentences: list[str] = []
+    token = _HEARD.set(sentences)
+    try:
+        yield sentences
+    finally:
+        _HEARD.reset(token)
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

@@ -39,7 +39,11 @@ class Column:
 _STATE = (
     Column("state_type", STATE_TYPE, "type of the present state: " + ", ".join(STATE_TYPES)),
     Column("state_name", REPEATED_TEXT, "name of the present state, such as Late, AwaitingRetry, TimedOut"),
+    Column(
+        "state_message", REPEATED_TEXT, "what the present state says, such as the error; missing if it says nothing"
+    ),
 )
+_STATE_ID = Column("state_id", TEXT, "id of the present state; histories only grow, so that with it none has changed")
 
 _TIMES = (
     Column("expected_start_time", TIME, "when it was meant to start; a task run: when it became Pending"),
@@ -75,6 +79,7 @@ FLOW_RUNS = (
     Column("deployment_id", TEXT, "id of its deployment"),
     Column("work_pool_id", TEXT, "id of its work pool"),
     Column("work_queue_id", TEXT, "id of its work queue"),
+    _STATE_ID,
 )
 
 TASK_RUNS = (
@@ -89,6 +94,7 @@ TASK_RUNS = (
     Column("run_count", COUNT, "how many times it entered a running state"),
     Column("tags", TUPLE, "its tags, a tuple of text"),
     Column("upstream_task_run_ids", TUPLE, "ids of the task runs whose results it took, a tuple of text"),
+    _STATE_ID,
 )
 
 STATES = (

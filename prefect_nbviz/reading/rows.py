@@ -24,6 +24,8 @@ _COMMON_FIELDS = (
     "tags",
     "state_type",
     "state_name",
+    "state_id",
+    "state",
     "expected_start_time",
     "start_time",
     "end_time",
@@ -55,6 +57,16 @@ _FIELDS: dict[RunKind, tuple[str, ...]] = {
 }
 
 
+class _State(msgspec.Struct, frozen=True, gc=False):
+    """What is parsed of the present state of a run: all else that frames tell of it stands in the row too."""
+
+    message: str | None = None
+
+
+_TYPES: Mapping[str, tuple[Any, Any]] = {"tags": (tuple[str, ...], ()), "state": (_State | None, None)}
+"""Of fields that are not taken as they come, their type, and what stands where they lack."""
+
+
 def _field(row: Any, name: str) -> Any:
     return getattr(row, name)
 
@@ -64,7 +76,7 @@ SHAPES: Mapping[RunKind, Any] = {
         list,
         msgspec.defstruct(
             "Run",
-            [(name, tuple[str, ...] if name == "tags" else Any, () if name == "tags" else None) for name in fields],
+            [(name, *_TYPES.get(name, (Any, None))) for name in fields],
             namespace={"__getitem__": _field},
             gc=False,  # a hundred thousand rows would have Python look through all that it holds, again and again
         ),
@@ -74,8 +86,8 @@ SHAPES: Mapping[RunKind, Any] = {
 """What is parsed of the server's answers: rows with a third of their fields; what an old server lacks is None."""
 
 _REPEATED: Mapping[RunKind, tuple[str, ...]] = {
-    "flow_run": ("state_type", "state_name", "flow_id", "deployment_id", "work_pool_id", "work_pool_name"),
-    "task_run": ("state_type", "state_name", "flow_run_id", "task_key"),
+    "flow_run": ("state_type", "state_name", "state", "flow_id", "deployment_id", "work_pool_id", "work_pool_name"),
+    "task_run": ("state_type", "state_name", "state", "flow_run_id", "task_key"),
 }
 
 
@@ -111,6 +123,7 @@ def _names(ids: pd.Series[str], names: Names) -> pd.Categorical:
 def _flow_run_frame(rows: Sequence[Row], as_of: datetime) -> pd.DataFrame:
     data = _columns(rows, _FIELDS["flow_run"])
     data["flow_run_id"] = data.pop("id")
+    data["state_message"] = [*map(_message, data.pop("state"))]
     data["parameters"] = [msgspec.json.encode(value or {}).decode() for value in data["parameters"]]
     data["auto_scheduled"] = [bool(value) for value in data["auto_scheduled"]]
     frame = frames.typed(
@@ -122,6 +135,7 @@ def _flow_run_frame(rows: Sequence[Row], as_of: datetime) -> pd.DataFrame:
 def _task_run_frame(rows: Sequence[Row]) -> pd.DataFrame:
     data = _columns(rows, _FIELDS["task_run"])
     data["task_run_id"] = data.pop("id")
+    data["state_message"] = [*map(_message, data.pop("state"))]
     data["upstream_task_run_ids"] = [_upstream(value or {}) for value in data.pop("task_inputs")]
     frame = frames.typed(data | _nothing(rows, "flow_run_name", "flow_name", "duration"), schema.TASK_RUNS)
     return frame.assign(duration=_duration)
@@ -148,6 +162,10 @@ def _columns(rows: Sequence[Row], fields: Sequence[str]) -> dict[str, list[Any]]
 
 def _nothing(rows: Sequence[Row], *columns: str) -> dict[str, list[None]]:
     return {name: [None] * len(rows) for name in columns}
+
+
+def _message(state: _State | None) -> str | None:
+    return None if state is None else state.message or None
 
 
 def _upstream(inputs: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import pandas as pd
 
-from prefect_nbviz.errors import IncompleteWarning
+from prefect_nbviz.errors import IncompleteWarning, warn
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery, as_query, query_of_either
 from prefect_nbviz.reading.answer import Answer
 from prefect_nbviz.reading.connection import Connection, as_connection
@@ -34,8 +33,8 @@ def read_flow_runs(
     Reading thousands of runs again in the same process asks only for what can have changed: runs that have not ended,
     that ended since, or of whose time the server tells other counts or sums of run times by state than the rows that
     were read before. It cannot see a change to a run that had ended which gives it no new end and leaves those figures
-    as they are: a new name or other tags above all, or its deletion while its equal in state and times was written
-    with an end of long ago. Pass `fresh=True` where that matters.
+    as they are: a new name or other tags above all, the state that it had set once more by hand, or its deletion while
+    its equal in state and times was written with an end of long ago. Pass `fresh=True` where that matters.
 
     Parameters
     ----------
@@ -176,7 +175,7 @@ def read_state_type_counts(
 
     counts, missing = run(work, progress=False, unit="counts")
     if missing:
-        warnings.warn(missing, IncompleteWarning, stacklevel=2)
+        warn(missing, IncompleteWarning, stacklevel=2)
     return counts
 
 

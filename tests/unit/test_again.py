@@ -43,6 +43,8 @@ def run_row(kind: str, number: int, *, minutes: int = 0, state: str = "COMPLETED
         "start_time": iso(expected + timedelta(seconds=0.4 * (number % 9))),
         "end_time": iso(end or expected + timedelta(minutes=1, seconds=number)) if state in ENDED else None,
         "estimated_run_time": 2.0**number,
+        "state_id": f"state-{number}",
+        "state": {"message": f"{state} in a way"},
         "tags": [tag for bit, tag in enumerate("xy") if number >> bit & 1],
     }
 
@@ -60,7 +62,8 @@ def served(kind: str, rows: list[Row]) -> FakeServer:
 def change(kind: str, rows: list[Row], what: str, at: int, minutes: int) -> None:
     """Change a run as Prefect, a person or a deletion may, between the two reads."""
     row, new = rows[at % len(rows)], max(int(one["id"][:8], 16) for one in rows) + 1
-    ended = {"state_type": "COMPLETED", "state_name": "Completed", "end_time": iso(BETWEEN)}
+    anew = {"state_id": f"state-{at}-{what}", "state": {"message": what}}
+    ended = anew | {"state_type": "COMPLETED", "state_name": "Completed", "end_time": iso(BETWEEN)}
     match what:
         case "new":
             rows.append(run_row(kind, new, minutes=minutes, state="RUNNING"))
@@ -71,14 +74,14 @@ def change(kind: str, rows: list[Row], what: str, at: int, minutes: int) -> None
         case "deleted":
             rows.remove(row)
         case "runs again":
-            row |= {"state_type": "RUNNING", "state_name": "Retrying", "end_time": None, "run_count": 2}
+            row |= anew | {"state_type": "RUNNING", "state_name": "Retrying", "end_time": None, "run_count": 2}
         case "ended anew":
             row |= ended | {"run_count": row["run_count"] + 1}
         case "expected anew":
             row |= ended | {"expected_start_time": iso(BEFORE - timedelta(minutes=minutes)), "start_time": iso(BETWEEN)}
         case "set by hand":
             other = "FAILED" if row["state_type"] == "COMPLETED" else "COMPLETED"
-            row |= {"state_type": other, "state_name": STATES[other], "end_time": row["end_time"] or iso(BEFORE)}
+            row |= anew | {"state_type": other, "state_name": STATES[other], "end_time": row["end_time"] or iso(BEFORE)}
 
 
 CHANGES = st.lists(
