@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal, get_args
 
 from prefect_nbviz import forms
@@ -35,6 +36,9 @@ class Offers:
 
     note: str = ""
     """What the texts lack, as a sentence; empty where they are all that there are."""
+
+    as_of: datetime = field(default_factory=lambda: datetime.now(UTC), compare=False)
+    """When the server was asked, UTC."""
 
 
 def read_offers(

@@ -67,7 +67,7 @@ class FilterControls(ipw.VBox):
         self.bar = FilterBar()
         self.actions = ipw.HBox()
         self.actions.add_class("nbviz-actions")
-        self.offering = Offering(self.fields, query=self._value_or_none, connection=connection)
+        self.offering = Offering(self.fields, query=self._value_or_none, connection=connection, zone=zone)
         self.presets = PresetMenu(self.bar, self, presets or PresetStore())
         self._callbacks: list[Callable[[], None]] = []
         self._is_held = False
@@ -172,6 +172,7 @@ class FilterControls(ipw.VBox):
         with self._quiet():
             self.kept.drop([word for word, field in self._fields().items() if field.is_set])
         self._show()
+        self.offering.query_changed(self.bar.edited)
         for callback in self._callbacks:
             callback()
 

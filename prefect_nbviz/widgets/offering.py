@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
+from datetime import tzinfo
 from functools import partial
 from typing import Any
 
@@ -59,14 +60,22 @@ class Offering:
         Gives what the controls say now; None where that cannot be.
     connection
         The server to ask; None for that of the active Prefect profile.
+    zone
+        The time zone of the moment that numbers are of.
     """
 
     def __init__(
-        self, fields: Mapping[str, Field], *, query: Callable[[], RunQuery | None], connection: Connection | None
+        self,
+        fields: Mapping[str, Field],
+        *,
+        query: Callable[[], RunQuery | None],
+        connection: Connection | None,
+        zone: tzinfo,
     ) -> None:
         self._fields = fields
         self._query = query
         self._connection = connection
+        self._zone = zone
         self._own = {word: [*fields[word].widget.suggestions] for word in {*_TOPICS, *_COLUMNS}}
         self._rows: pd.DataFrame | None = None
         self._known: dict[Hashable, Offers] = {}
@@ -85,6 +94,11 @@ class Offering:
             self._show(word)
         if word in _TOPICS and self._key(word) not in self._known:
             self._ask(word)
+
+    def query_changed(self, word: str) -> None:
+        """Count anew for the criterion that is edited, where its numbers are those of a query."""
+        if _TOPICS.get(word) == "state_name":
+            self.open(word)
 
     def join(self) -> None:
         """Wait until the server has answered."""
@@ -118,7 +132,7 @@ class Offering:
         counted = {text: runs for text, runs in from_server.items() if runs is not None}
         numbers = counted or in_rows
         texts = dict.fromkeys([*from_server, *in_rows, *self._own[word]])
-        whose = "Numbers count the runs that match the other filters." if counted else self._whose(in_rows)
+        whose = self._whose(offers) if offers and counted else self._whose_rows(in_rows)
         offered = sorted(texts, key=lambda text: (-numbers.get(text, 0), text.casefold()))
         cut = f"The first {_MOST:,} of {len(offered):,}." if len(offered) > _MOST else ""
         widget = self._fields[word].widget
@@ -127,7 +141,11 @@ class Offering:
             widget.counts = {text: numbers[text] for text in offered[:_MOST] if text in numbers}
             widget.note = " ".join(filter(None, (trouble, offers.note if offers else "", cut, whose)))
 
-    def _whose(self, in_rows: Mapping[str, int]) -> str:
+    def _whose(self, offers: Offers) -> str:
+        as_of = f"{offers.as_of.astimezone(self._zone):%H:%M:%S} {self._zone}"
+        return f"Numbers count the runs that match the other filters, as of {as_of}."
+
+    def _whose_rows(self, in_rows: Mapping[str, int]) -> str:
         return f"Numbers count the {len(self._rows):,} rows shown." if in_rows and self._rows is not None else ""
 
     def _in_rows(self, word: str) -> Mapping[str, int]:
