@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from prefect_nbviz.analysis.counts import run_counts
     from prefect_nbviz.analysis.durations import duration_table
+    from prefect_nbviz.analysis.failures import failure_table
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.charts.counts import plot_state_counts
     from prefect_nbviz.charts.durations import plot_durations
@@ -39,6 +40,7 @@ _HOMES = {
     "count_runs": "reading.tallies",
     "duration_table": "analysis.durations",
     "explore": "widgets.explorer",
+    "failure_table": "analysis.failures",
     "load_ipython_extension": "magics",
     "plot_durations": "charts.durations",
     "plot_run_counts": "charts.history",
@@ -65,6 +67,7 @@ __all__ = [
     "count_runs",
     "duration_table",
     "explore",
+    "failure_table",
     "load_ipython_extension",
     "plot_durations",
     "plot_run_counts",
