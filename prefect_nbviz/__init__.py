@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prefect_nbviz.analysis.counts import run_counts
+    from prefect_nbviz.analysis.durations import duration_table
+    from prefect_nbviz.analysis.failures import failure_table
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.charts.counts import plot_state_counts
+    from prefect_nbviz.charts.durations import plot_durations
     from prefect_nbviz.charts.history import plot_run_counts
     from prefect_nbviz.charts.timeline import plot_state_timeline
     from prefect_nbviz.magics import load_ipython_extension
@@ -38,8 +41,11 @@ _HOMES = {
     "TaskWatch": "widgets.watch",
     "check": "reading.checking",
     "count_runs": "reading.tallies",
+    "duration_table": "analysis.durations",
     "explore": "widgets.explorer",
+    "failure_table": "analysis.failures",
     "load_ipython_extension": "magics",
+    "plot_durations": "charts.durations",
     "plot_run_counts": "charts.history",
     "plot_state_counts": "charts.counts",
     "plot_state_timeline": "charts.timeline",
@@ -66,8 +72,11 @@ __all__ = [
     "TaskWatch",
     "check",
     "count_runs",
+    "duration_table",
     "explore",
+    "failure_table",
     "load_ipython_extension",
+    "plot_durations",
     "plot_run_counts",
     "plot_state_counts",
     "plot_state_timeline",

@@ -157,6 +157,17 @@ RUN_COUNTS = (
     Column("runs", COUNT, "how many runs were expected to start in the bin and are in that state now"),
 )
 
+FAILURES = (
+    Column("pattern", TEXT, "what the states say, with what varies masked; missing if they say nothing"),
+    Column("runs", COUNT, "how many runs failed or crashed with it"),
+    Column("state_names", TUPLE, "names of their states, a tuple of text"),
+    Column("flow_names", TUPLE, "names of their flows, a tuple of text"),
+    Column("task_keys", TUPLE, "keys of their tasks, a tuple of text; empty for flow runs"),
+    Column("first_seen", TIME, "when the first of them ended, or started, or was to start if it has no such time"),
+    Column("last_seen", TIME, "likewise, the last of them"),
+    Column("example_run_id", TEXT, "id of the last of them"),
+    Column("example_message", TEXT, "what the state of that run says, whole"),
+)
 
 CHECKS = (
     Column("check", TEXT, "what was looked at"),

@@ -13,6 +13,7 @@ from widget_page import WidgetPage
 
 from prefect_nbviz import bins
 from prefect_nbviz.charts.counts import plot_state_counts, state_count_picks
+from prefect_nbviz.charts.durations import duration_picks, plot_durations
 from prefect_nbviz.charts.history import plot_run_counts, run_count_picks
 from prefect_nbviz.states import STATE_NAMES
 from prefect_nbviz.widgets.chart import Chart
@@ -211,3 +212,22 @@ def test_marks_are_there_when_a_figure_is_drawn_anew(view: WidgetPage) -> None:
     assert view.page.evaluate(DIMMED) == 3
     click_bar(view, 0, 0)
     view.wait(lambda: {*chart.selected} == chosen(state_name="Late"))
+
+
+def test_a_dot_is_picked_and_a_box_stays_in_its_panel(view: WidgetPage) -> None:
+    runs = RUNS.assign(
+        name="load",
+        start_time=RUNS["expected_start_time"],
+        duration=pd.to_timedelta(np.arange(240) % 30 + 1, unit="s"),
+    )
+    chart = Chart(page=Page(), description="Durations")
+    picks = duration_picks(runs, by="flow_name")
+    chart.show(plot_durations(runs, by="flow_name"), of="durations", picks=lambda: picks)
+    view.show(chart)
+    box = view.page.locator(".scatterlayer path.point").nth(5).bounding_box()
+    assert box
+    click(view, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    view.wait(lambda: len(chart.selected) == 1)
+    assert view.page.evaluate(DIMMED) > 200
+    box_select(view, 0.005, 0.01, 0.995, 0.99)
+    view.wait(lambda: {*chart.selected} == chosen(flow_name="flow 0"))

@@ -28,6 +28,7 @@ FLOORS = {
     "json_code": 2,
     "layout": 2,
     "order": 2,
+    "percentiles": 2,
     "parameters": 1,
     "plan": 2,
     "prelude": 2,

@@ -69,8 +69,8 @@ class Picker {
   constructor(model, plot, Plotly) {
     Object.assign(this, { model, plot, Plotly, count: model.get("picked").count ?? 0, figure: null, isHit: false });
     plot.tabIndex = 0;
-    plot.addEventListener("pointerdown", () => plot.focus({ preventScroll: true }), true);
-    plot.addEventListener("keydown", ({ key }) => key === "Escape" && this.pick({ points: [] }));
+    plot.addEventListener("pointerdown", () => this.focus(), true);
+    plot.addEventListener("keydown", ({ key }) => this.press(key));
     plot.addEventListener("click", (event) => this.click(event));
   }
 
@@ -84,6 +84,17 @@ class Picker {
     this.plot.on("plotly_hover", () => this.plot.classList.toggle("nbviz-can-pick", this.model.get("is_pickable")));
     this.plot.on("plotly_unhover", () => this.plot.classList.remove("nbviz-can-pick"));
     this.plot.on("plotly_doubleclick", () => clearTimeout(this.timer));
+  }
+
+  // Plotly keeps a press of the mouse from giving the focus, which Escape needs; a frame would be of no use then.
+  focus() {
+    this.plot.classList.add("nbviz-by-hand");
+    this.plot.focus({ preventScroll: true });
+  }
+
+  press(key) {
+    this.plot.classList.remove("nbviz-by-hand");
+    if (key === "Escape") this.pick({ points: [] });
   }
 
   isPicture() {
@@ -108,8 +119,8 @@ class Picker {
     return { x: [x, x], y: [y, y] };
   }
 
-  box({ x, y }) {
-    this.pick(this.isPicture() ? { x, y } : { points: this.pointsIn(x, y) });
+  box(range) {
+    this.pick(this.isPicture() ? { x: range.x, y: range.y } : { points: this.pointsIn(range) });
     setTimeout(() => {
       this.Plotly.relayout(this.plot, { selections: [] });
       this.isMarked = true; // by plotly, which dims what it took
@@ -118,16 +129,18 @@ class Picker {
   }
 
   // Plotly takes a bar when its end is in the box; a person sees that the box meets the bar.
-  pointsIn(x, y) {
-    const { xaxis, yaxis } = this.plot._fullLayout;
-    const pixels = (axis, ends) => ends.map((end) => axis.r2p(end)).sort((one, two) => one - two);
-    const [left, right] = pixels(xaxis, x);
-    const [top, bottom] = pixels(yaxis, y);
+  pointsIn(range) {
+    const [xName, yName] = Object.keys(range).sort();
+    const axis = (name) => this.plot._fullLayout[name.replace(/^([xy])/, "$1axis")];
+    const [xaxis, yaxis] = [axis(xName), axis(yName)];
+    const pixels = (side, ends) => ends.map((end) => side.r2p(end)).sort((one, two) => one - two);
+    const [left, right] = pixels(xaxis, range[xName]);
+    const [top, bottom] = pixels(yaxis, range[yName]);
     const meets = (ends, low, high) => Math.min(...ends) <= high && Math.max(...ends) >= low;
     const found = [];
     for (const points of this.plot.calcdata) {
       const { trace } = points[0];
-      if (trace.visible !== true || trace.hoverinfo === "skip") continue;
+      if (trace.visible !== true || trace.xaxis !== xName || trace.yaxis !== yName) continue;
       const isBar = trace.type === "bar";
       points.forEach((point, number) => {
         const along = isBar ? [point.b, point.b + point.s] : [point.y, point.y];
