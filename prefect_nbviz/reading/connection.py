@@ -20,6 +20,7 @@ from prefect_nbviz.errors import (
     ServerError,
     UnreachableError,
 )
+from prefect_nbviz.reading import certificates
 from prefect_nbviz.reading.gate import Gate
 from prefect_nbviz.reading.patience import INTERRUPTED, Patience
 from prefect_nbviz.reading.worker import Progress
@@ -118,6 +119,8 @@ class Connection:
         if self.transport is not None:
             settings["transport"] = self.transport
         with _addresses_read(api_url):
+            if (known := certificates.known()) is not None:
+                settings["verify"] = known
             if self.api_url is not None:
                 return PrefectClient(api_url, api_key=self.api_key, httpx_settings=settings)
             return get_client(httpx_settings=settings)

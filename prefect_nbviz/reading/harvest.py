@@ -31,6 +31,16 @@ class Harvest:
         self._pages = pages
         self._plan = plan
         self._progress = progress
+        self._begun: datetime | None = None
+
+    async def begin(self) -> bool:
+        """Read one page where that may well be all, without what a longer read asks beside it; say whether it is."""
+        order = Order(self._plan.page_sort)
+        bodies = self._bodies(is_last=False)
+        if len(bodies) != 1 or not self._is_of_few_flow_runs(bodies[0]) or self._bodies(is_last=True):
+            return False
+        self._begun = await self._begin(bodies[0], order, self._take)
+        return self._begun is None
 
     async def read(self) -> bool:
         """Read what the plan asks for; say whether nothing is left."""
@@ -74,6 +84,12 @@ class Harvest:
             met.update(row["id"] for row in self._take(rows))
 
         rest = body
+        if self._begun is not None:  # one page more is often all, and asks for nothing beside it
+            rest = merge(body, self._pages.filter(order.from_key(self._begun)))
+            self._begun = await self._begin(rest, order, take)
+            if self._begun is None:
+                return True
+            rest, self._begun = merge(body, self._pages.filter(order.from_key(self._begun))), None
         while wanted is None or len(met) < wanted:
             more = None if wanted is None else self._ahead(wanted - len(met), one_in=looked_at // (len(met) + 1) + 1)
             begin, (end, there) = await together(self._begin(rest, order, take), self._end(rest, order, more))
@@ -91,6 +107,11 @@ class Harvest:
         most = [] if ids is None else [len(ids)]
         most += [] if wanted is None or self._plan.steps else [wanted]
         return min(most, default=sys.maxsize) <= FEW * self._pages.size
+
+    def _is_of_few_flow_runs(self, body: Body) -> bool:
+        """Say whether all task runs of a flow run or two are asked for: most have no more than a page or two."""
+        ids = body.get("flow_runs", {}).get("id", {}).get("any_")
+        return self._plan.limit is None and ids is not None and len(ids) <= FEW
 
     def _ahead(self, missing: int, *, one_in: int) -> int:
         """Give how many rows to read for those that are missing, if the steps go on to keep one in so many."""

@@ -117,7 +117,10 @@ class Reader:
     async def _whole(self, plan: Plan) -> tuple[list[Row], int | None]:
         """Read all of it, as far as its limit goes; give also how many match."""
         harvest = Harvest(self.pages, plan, self._progress)
-        matched, is_whole = await together(self._count(plan), self._gather(harvest, harvest.read()))
+        if is_whole := await self._gather(harvest, harvest.begin()):
+            matched: int | None = len(harvest.rows)
+        else:
+            matched, is_whole = await together(self._count(plan), self._gather(harvest, harvest.read()))
         if is_whole and matched is not None and len(harvest.rows) < matched:
             is_whole = await self._gather(harvest, self._read_again(harvest, plan))
         limit, met = self._query.limit, len(harvest.rows)
