@@ -65,6 +65,8 @@ class RunExplorer(ipw.VBox):
     their own, so that a cell that runs does not hold them up.
     """
 
+    _loader: Any = None
+
     def __init__(
         self, query: FlowRunQuery | TaskRunQuery, *, connection: Connection | None = None, tz: str = "UTC"
     ) -> None:
@@ -135,8 +137,9 @@ class RunExplorer(ipw.VBox):
 
     def close(self) -> None:
         """End what goes on in the background, and the widget."""
-        self.live.value = False
-        self._loader.stop()
+        if self._loader is not None:  # one whose making failed is closed too
+            self._loader.stop()
+            self.live.value = False
         super().close()
 
     def __repr__(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -357,8 +356,8 @@ def test_no_control_touches_the_network() -> None:
         explorer.controls.window.choice.value = choice
     explorer.controls.kind.value = "flow_run"
     explorer.page.theme = "dark"
-    explorer.screen.views.by.value = "tags"
-    explorer.reset_button.click()
+    explorer.screen.views.counts.by.value = "tags"
+    explorer.controls.clear()
     assert explorer.query == FlowRunQuery(since="1d")
     assert asked == []
     assert not explorer.screen.standing.failure
@@ -374,7 +373,7 @@ def test_a_criterion_that_cannot_be_is_said_in_place() -> None:
     assert "is after until" in html.unescape(explorer.screen.status.value)
     assert "is after until" in repr(explorer)
     explorer.load()
-    assert not explorer.load_button.disabled
+    assert explorer.load_button.layout.display is None
     window.choice.value = (None, None)
     assert "is after" not in explorer.screen.status.value
 
@@ -382,9 +381,10 @@ def test_a_criterion_that_cannot_be_is_said_in_place() -> None:
 def test_a_dead_server_is_one_sentence() -> None:
     explorer = explore(connection=DEAD)
     explorer.load_button.click()
+    explorer.join()
     assert "Nothing answers at http://127.0.0.1:9/api" in explorer.screen.status.value
     assert "nbviz-error" in explorer.screen.status.value
-    assert not explorer.load_button.disabled
+    assert explorer.load_button.layout.display is None
     assert explorer.screen.progress.layout.display == "none"
 
 
@@ -400,10 +400,11 @@ def task_runs(count: int, **columns: Any) -> pd.DataFrame:
 def test_the_timeline_says_which_runs_it_lacks(column: str, most: int) -> None:
     views = RunViews(Page())
     runs = pd.DataFrame({column: ["x"] * (most + 1)})
-    views.show_intervals(frames.empty(schema.INTERVALS), runs)
-    assert f"The first {most:,} of {most + 1:,} runs: state histories cost requests." in views.caption.value
+    views.show_intervals(frames.empty(schema.INTERVALS), runs, of="a query")
+    views.draw_all()
+    assert f"The first {most:,} of {most + 1:,} runs: state histories cost requests." in views.timeline.caption.value
     views.show_intervals(frames.empty(schema.INTERVALS), runs.head(most))
-    assert "first" not in views.caption.value
+    assert "first" not in views.timeline.caption.value
 
 
 def test_times_are_shown_and_typed_in_a_time_zone() -> None:
@@ -416,7 +417,7 @@ def test_times_are_shown_and_typed_in_a_time_zone() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     said = "from 2026-01-31 10:30 Europe/Berlin to 2026-01-31 12:00 Europe/Berlin"
     assert criteria_text(explorer.query, zone=berlin) == said
-    assert explorer.views.table.content["zone"] == "Europe/Berlin"
+    assert explorer.screen.views.table.content["zone"] == "Europe/Berlin"
     with pytest.raises(QueryError, match="Europe/Berlin"):
         explore(tz="Berlin")
 
