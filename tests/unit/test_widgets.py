@@ -358,7 +358,7 @@ def test_no_control_touches_the_network() -> None:
     explorer.page.theme = "dark"
     explorer.screen.views.counts.by.value = "tags"
     explorer.controls.clear()
-    assert explorer.query == FlowRunQuery(since="1d")
+    assert explorer.query == FlowRunQuery(sort="NAME_ASC", limit=None)
     assert asked == []
     assert not explorer.screen.standing.failure
 
@@ -403,7 +403,7 @@ def test_the_timeline_says_which_runs_it_lacks(column: str, most: int) -> None:
     views.show_intervals(frames.empty(schema.INTERVALS), runs, of="a query")
     views.draw_all()
     assert f"The first {most:,} of {most + 1:,} runs: state histories cost requests." in views.timeline.caption.value
-    views.show_intervals(frames.empty(schema.INTERVALS), runs.head(most))
+    views.show_intervals(frames.empty(schema.INTERVALS), runs.head(most), of="a query")
     assert "first" not in views.timeline.caption.value
 
 

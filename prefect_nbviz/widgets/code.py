@@ -1,6 +1,0 @@
-import ipywidgets as ipw
-
-
-class CodeView(ipw.VBox):
-    def show(self, query):
-        pass
