@@ -21,7 +21,8 @@ SHOW = """async ([script, state, theme]) => {
     said: {},
     get: (name) => model.state[name],
     set: (name, value) => {
-      model.said[name] = model.state[name] = value;
+      model.said[name] = value;
+      model.hear({ [name]: value });
     },
     save_changes: () => {
       globalThis.say(model.said);
@@ -39,7 +40,7 @@ SHOW = """async ([script, state, theme]) => {
   const { default: widget } = await import(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
   await widget.render({ model, el: document.querySelector(".nbviz > div") });
 }"""
-DARK = '[data-jp-theme-light="false"] { background: #111; --jp-ui-font-color1: #eee; --jp-layout-color1: #111 }'
+DARK = '[data-jp-theme-light="false"] { background: #111; --jp-ui-font-color1: #eee; --jp-ui-font-color2: #aaa; --jp-border-color2: #444; --jp-layout-color1: #111; --jp-layout-color2: #222 }'
 PATIENCE = 5_000
 """Milliseconds that an answer may take on a machine that is busy."""
 

@@ -92,7 +92,7 @@ class Chart(anywidget.AnyWidget):
         picks = self._known() if picked["figure"] == self.number else None
         if picks:
             runs = picks.runs(picked)
-            self.selected = _with_more(self.selected, runs) if picked["is_more"] else runs
+            self.selected = with_more(self.selected, runs) if picked["is_more"] else runs
 
     def _mark(self) -> None:
         picks = self._known() if self.selected else None
@@ -104,12 +104,12 @@ class Chart(anywidget.AnyWidget):
         return self._picks
 
 
-def _with_more(before: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+def with_more(before: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
     """Add runs to those that are selected, or take them away if all of them are.
 
     Examples
     --------
-    >>> _with_more(("a",), ("b", "a")), _with_more(("a", "b"), ("a",))
+    >>> with_more(("a",), ("b", "a")), with_more(("a", "b"), ("a",))
     (('a', 'b'), ('b',))
     """
     if {*more} <= {*before}:
