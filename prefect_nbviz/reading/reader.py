@@ -52,6 +52,7 @@ class Reader:
         self._as_of = as_of or datetime.now(UTC)
         self._reasons: list[str] = []
         self._broke_off = False
+        self._is_cut = False
         self._plan: Plan | None = None
 
     async def plan(self) -> Plan:
@@ -74,11 +75,15 @@ class Reader:
         """Read it, or what can have changed since it was kept; count what was left out, and say so."""
         plan = await self.plan()
         again = None if kept is None else await self._again(plan, kept)
-        frame, matched = await self._whole(plan) if again is None else (again.frame, len(again.frame))
+        frame, matched = await self._whole(plan) if again is None else (again.frame, again.matched)
+        if again is not None and again.matched > len(frame):
+            self._cut(len(frame), matched)
         frame = await self._named(frame)
-        is_whole = not self._reasons and can_be_read_again(plan, frame, await self._server.abilities())
+        is_to_keep = len(self._reasons) == self._is_cut and can_be_read_again(
+            plan, frame, await self._server.abilities(), is_cut=self._is_cut
+        )
         unknown = await self._unknown_names(frame)
-        held, frame = Kept(frame, self._as_of), frame[[*self._asked]]
+        held, frame = Kept(frame, self._as_of, is_cut=self._is_cut), frame[[*self._asked]]
         frame.attrs[frames.ATTRS] = self.about() | {
             "matched": matched,
             "read": len(frame),
@@ -88,21 +93,15 @@ class Reader:
             "done_here": plan.done_here(),
         }
         missing = [self.missing] if self.missing else []
-        return Answer(frame, missing, unknown, held if is_whole else None)
+        return Answer(frame, missing, unknown, held if is_to_keep else None)
 
     async def _again(self, plan: Plan, kept: Kept) -> Again | None:
         """Read what can have changed, or give None where all must be read."""
         again = Again(self.pages, plan, kept, columns=self._columns, as_of=self._as_of)
         try:
-            matched = self._progress.total = await count(self.pages, plan) or 0
-            is_enough = bool(matched) and await again.read()
-            self._progress.done = len(again.frame)
-            if is_enough and len(again.frame) < matched:
-                is_enough = len(again.frame) >= (await count(self.pages, plan) or 0)
+            return again if await again.read(self._progress) else None
         except ServerError:  # reading all tells how far it gets
             return None
-        is_in_limit = plan.limit is None or len(again.frame) <= plan.limit
-        return again if is_enough and is_in_limit else None
 
     async def _whole(self, plan: Plan) -> tuple[pd.DataFrame, int | None]:
         """Read all of it, as far as its limit goes; give also how many match."""
@@ -118,7 +117,7 @@ class Reader:
         else:
             matched = None if matched is None else max(matched, met)
             if not self._broke_off:
-                self._reasons.append(self._left_out(len(rows), matched))
+                self._cut(len(rows), matched)
         return run_frame(rows, plan.kind, self._as_of, self._columns), matched
 
     async def _unknown_names(self, frame: pd.DataFrame) -> Sequence[str]:
@@ -161,6 +160,11 @@ class Reader:
                 "read: read again."
             )
         return is_whole
+
+    def _cut(self, read: int, matched: int | None) -> None:
+        """Keep account of what the limit left out."""
+        self._is_cut = True
+        self._reasons.append(self._left_out(read, matched))
 
     def _left_out(self, read: int, matched: int | None) -> str:
         noun = self._query.kind.replace("_", " ") + "s"
