@@ -56,6 +56,7 @@ class Reader:
         self._as_of = as_of or datetime.now(UTC)
         self._reasons: list[str] = []
         self._broke_off = False
+        self._is_cut = False
         self._plan: Plan | None = None
 
     async def plan(self) -> Plan:
@@ -82,11 +83,13 @@ class Reader:
             rows, matched = await self._whole(plan)
             frame = await self._framed(rows)
         else:
-            matched = len(again.frame)
+            matched = again.matched
             frame = with_names(again.frame, **await self._names(again.frame))
-        is_whole = not self._reasons and can_be_read_again(plan, frame, NEWEST)
+            if matched > len(frame):
+                self._cut(len(frame), matched)
+        is_to_keep = len(self._reasons) == self._is_cut and can_be_read_again(plan, frame, NEWEST, is_cut=self._is_cut)
         unknown = await self._unknown_names(frame)
-        held, frame = Kept(frame, self._as_of), frame[[*self._asked]]
+        held, frame = Kept(frame, self._as_of, is_cut=self._is_cut), frame[[*self._asked]]
         frame.attrs[frames.ATTRS] = self.about() | {
             "matched": matched,
             "read": len(frame),
@@ -96,23 +99,17 @@ class Reader:
             "done_here": plan.done_here(),
         }
         missing = [self.missing] if self.missing else []
-        return Answer(frame, missing, unknown, held if is_whole else None)
+        return Answer(frame, missing, unknown, held if is_to_keep else None)
 
     async def _again(self, plan: Plan, kept: Kept) -> Again | None:
         """Read what can have changed, or give None where all must be read."""
         again = Again(self.pages, plan, kept, columns=self._columns, as_of=self._as_of)
         try:
-            if not can_be_read_again(plan, kept.frame, await self._server.abilities()):
+            if not can_be_read_again(plan, kept.frame, await self._server.abilities(), is_cut=kept.is_cut):
                 return None
-            matched = self._progress.total = await count(self.pages, plan) or 0
-            is_enough = bool(matched) and await again.read()
-            self._progress.done = len(again.frame)
-            if is_enough and len(again.frame) < matched:
-                is_enough = len(again.frame) >= (await count(self.pages, plan) or 0)
+            return again if await again.read(self._progress) else None
         except ServerError:  # reading all tells how far it gets
             return None
-        is_in_limit = plan.limit is None or len(again.frame) <= plan.limit
-        return again if is_enough and is_in_limit else None
 
     async def _whole(self, plan: Plan) -> tuple[list[Row], int | None]:
         """Read all of it, as far as its limit goes; give also how many match."""
@@ -131,7 +128,7 @@ class Reader:
         else:
             matched = None if matched is None else max(matched, met)
             if not self._broke_off:
-                self._reasons.append(self._left_out(len(rows), matched))
+                self._cut(len(rows), matched)
         return rows, matched
 
     async def _unknown_names(self, frame: pd.DataFrame) -> Sequence[str]:
@@ -174,6 +171,11 @@ class Reader:
                 "read: read again."
             )
         return is_whole
+
+    def _cut(self, read: int, matched: int | None) -> None:
+        """Keep account of what the limit left out."""
+        self._is_cut = True
+        self._reasons.append(self._left_out(read, matched))
 
     def _left_out(self, read: int, matched: int | None) -> str:
         noun = self._query.kind.replace("_", " ") + "s"

@@ -33,7 +33,7 @@ def read_flow_runs(
 ) -> pd.DataFrame:
     """Read the flow runs that match, past the server's 200 rows a page.
 
-    Reading thousands of runs again in the same process asks only for what can have changed: runs that have not ended,
+    Reading thousands of runs again in the same process, all or the first by expected start, asks only for what can have changed: runs that have not ended,
     that ended since, or of whose time the server tells other counts or sums of run times by state than the rows that
     were read before. It cannot see a change to a run that had ended which gives it no new end and leaves those figures
     as they are: a new name or other tags above all, the state that it had set once more by hand, or its deletion while
@@ -203,7 +203,11 @@ def read_runs(
     columns: str | Iterable[str] | None = None,
     past_reads: PastReads = _PAST_READS,
 ) -> pd.DataFrame:
-    """Read the runs that match, as `read_flow_runs` and `read_task_runs` do, with a memory of earlier reads."""
+    """Read the runs that match, as `read_flow_runs` and `read_task_runs` do, with a memory of earlier reads.
+
+    What is read every few seconds has one of its own, `PastReads(at_least=PAYS_FROM)`: it is worth it for smaller reads
+    then, and what reading again cannot see is seen when the person asks with `fresh`.
+    """
     server_of, asked = as_connection(connection), chosen(query.kind, columns)
 
     async def work(state: Progress) -> Answer:

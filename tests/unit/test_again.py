@@ -161,6 +161,46 @@ def test_what_is_read_again_is_what_is_there(kind, seed, changes, criteria, sort
     pd.testing.assert_frame_equal(once_more.frame, fresh.frame)
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    kind=st.sampled_from(["task_run", "flow_run"]),
+    seed=st.integers(0, 99),
+    changes=CHANGES,
+    criteria=st.sampled_from([{}, {"since": "50m"}, {"tags_none": ["x"]}]),
+    sort=st.sampled_from(["EXPECTED_START_TIME_DESC", "EXPECTED_START_TIME_ASC"]),
+    limit=st.integers(3, STEADY),
+    columns=st.sampled_from([None, ["tags"]]),
+)
+def test_what_is_read_again_of_a_part_is_the_first_part(kind, seed, changes, criteria, sort, limit, columns) -> None:
+    chance = random.Random(seed)
+    rows = [
+        run_row(kind, number, minutes=chance.randrange(60), state=chance.choice(["RUNNING", *ENDED, *ENDED]))
+        for number in range(STEADY)
+    ]
+    server = served(kind, rows)
+    query = (FlowRunQuery if kind == "flow_run" else TaskRunQuery)(limit=limit, sort=sort, **criteria)
+
+    async def work() -> tuple[Answer, ...]:
+        async with server.connection.open() as opened:
+            first = await read(opened, query, BEFORE, None, columns)
+            for what, at, minutes in changes:
+                change(kind, rows, what, at, minutes)
+            again = await read(opened, query, NOW, first.kept, columns)
+            return first, again, await read(opened, query, NOW, None, columns)
+
+    first, again, fresh = asyncio.run(work())
+    event(f"of a part: {first.kept is not None and first.kept.is_cut}, kept some: {about(again)['kept'] > 0}")
+    pd.testing.assert_frame_equal(again.frame, fresh.frame)
+    assert about(again) | {"kept": 0} == about(fresh)
+    assert (again.kept is None) == (fresh.kept is None)
+    if again.kept is not None:
+        assert again.kept.is_cut == fresh.kept.is_cut == about(fresh)["truncated"]
+
+
+def about(answer: Answer) -> dict[str, Any]:
+    return answer.frame.attrs["prefect_nbviz"]
+
+
 def remembering(kind: str = "task_run", **criteria: Any) -> tuple[FakeServer, list[Row], Callable[..., pd.DataFrame]]:
     """A server with runs of long ago, its rows, and a reader with a memory of its own."""
     rows = [run_row(kind, number, minutes=number) for number in range(STEADY)]
@@ -188,6 +228,40 @@ def test_where_nothing_changed_no_row_is_read(kind: str) -> None:
     pages = [body for _, path, body in server.requests if path.endswith(f"{kind}s/filter") and body["limit"] > 1]
     assert len(pages) == 2, "one for the unfinished, one for those that ended since"
     assert len(server.requests) <= 14
+
+
+@pytest.mark.filterwarnings("ignore::prefect_nbviz.errors.IncompleteWarning")
+@pytest.mark.parametrize("kind", ["task_run", "flow_run"])
+def test_of_a_part_only_what_changed_is_read_while_enough_is_left(kind: str) -> None:
+    server, rows, read_it = remembering(kind, limit=STEADY - 5)
+    first, again = read_it(), read_it()
+    assert kept(again) == STEADY - 5 < again.attrs["prefect_nbviz"]["matched"] == STEADY
+    pd.testing.assert_frame_equal(again, first)
+    assert len(server.requests) <= 15
+    rows += [run_row(kind, STEADY + new, state="RUNNING") | {"expected_start_time": iso(NOW)} for new in range(2)]
+    pushed_out = read_it()
+    assert kept(pushed_out) == STEADY - 7
+    pd.testing.assert_frame_equal(pushed_out, read_it(fresh=True))
+    del rows[3], rows[-2:]
+    shrunk = read_it()
+    assert kept(shrunk) == 0
+    pd.testing.assert_frame_equal(shrunk, read_it(fresh=True))
+
+
+@pytest.mark.filterwarnings("ignore::prefect_nbviz.errors.IncompleteWarning")
+def test_where_all_takes_as_few_requests_all_is_read() -> None:
+    server, rows, read_it = remembering()
+    read_it()
+    whole = len(server.requests)
+    del rows[2:28:4]
+    again = read_it()
+    assert kept(again) == 0, "seven times in which something changed"
+    pd.testing.assert_frame_equal(again, read_it(fresh=True))
+    for row in rows[::2]:
+        row |= {"state_type": "RUNNING", "end_time": None}
+    read_it(fresh=True)
+    assert kept(read_it()) == 0, "most may have changed"
+    assert len(server.requests) == whole
 
 
 @pytest.mark.parametrize("whole_seconds", [False, True])
