@@ -91,7 +91,7 @@ class Tasks:
         for row in await rows_by_id(server, "flow_runs", unknown):
             raise FrameError(
                 f"{row['id']} is a flow run, and these are the states of tasks: read it with "
-                "read_flow_runs(ids=…) or read_states(…)."
+                "read_flow_runs(ids=…) or read_states(…), or its tasks with read_task_runs(flow_runs=…)."
             )
 
     def break_off(self, reason: str) -> None:

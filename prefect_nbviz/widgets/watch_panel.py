@@ -60,12 +60,18 @@ class WatchPanel(ipw.VBox):
         self.timeline = TimelineChart(page=page)
         self._zone = zone
         self._on_close = on_close
+        self._headline = ""
         self._begin = self._drawn_at = time.monotonic()
         self._drawn: object = None
         super().__init__([page, self.head, self.failures, self.timeline], _dom_classes=("nbviz", "nbviz-watch"))
 
+    def __repr__(self) -> str:
+        """Say what it shows, where no widgets can be shown."""
+        return f"WatchPanel({self._headline})"
+
     def show(self, news: News) -> None:
         """Show the newest."""
+        self._headline = news.headline()
         self.head.value = head_html(news, self._zone)
         self.failures.value = failures_html(news)
         self.failures.layout.display = None if self.failures.value else "none"

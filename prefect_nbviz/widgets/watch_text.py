@@ -54,7 +54,7 @@ class WatchText:
         if self._is_terminal:
             width = shutil.get_terminal_size().columns - 1
             text = _BACK + "".join(f"{line}\n" for line in lines) + one_line(news.headline())[:width]
-            self._write(text + "\n" * is_last)
+            self._write(text + ("\n" if is_last else "\r"))  # so that lines of a log begin where they should
             return
         if self._is_due(news) or is_last:
             lines.append(news.headline())

@@ -251,7 +251,7 @@ def test_a_stranger_cannot_move_the_cursor(name: str, message: str, is_terminal:
     screen.show(news)
     screen.show(news)
     said = stream.getvalue()
-    assert all(letter.isprintable() for letter in said.replace("\r\x1b[2K", "").replace("\n", ""))
+    assert all(letter.isprintable() for letter in said.replace("\r\x1b[2K", "").replace("\n", "").replace("\r", ""))
 
 
 def test_a_stream_that_was_closed_is_told_nothing_more() -> None:
