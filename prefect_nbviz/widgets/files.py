@@ -23,7 +23,7 @@ def csv_bytes(runs: pd.DataFrame) -> bytes:
     >>> csv_bytes(pd.DataFrame({"name": ["=1+1", "a,b"]})).decode().splitlines()
     ['name', '=1+1', '"a,b"']
     """
-    texts = {name: runs[name].map(_as_json) for name in runs if runs[name].dtype == object}
+    texts = {str(name): runs[name].map(_as_json) for name in runs if runs[name].dtype == object}
     return runs.assign(**texts).to_csv(index=False).encode("utf-8", "backslashreplace")
 
 

@@ -20,6 +20,7 @@ from prefect_nbviz.widgets.page import STATIC
 MAX_ROWS_SHOWN = 10_000
 """As many rows go to the browser; the frame holds all."""
 
+_SCRIPTS = ("cells.js", "choices.js", "table.js")  # one after the other: a widget has one script
 _BEGINNING = (STATE, "name", "state_message", "start_time", "duration", "run_count")
 
 FIRST_COLUMNS = {
@@ -45,7 +46,7 @@ class RunTable(anywidget.AnyWidget):
     ('state', 'name', 'state_message')
     """
 
-    _esm = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in ("cells.js", "table.js"))
+    _esm = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS)
 
     content = traitlets.Dict().tag(sync=True)
     """What is shown: `kind`, `number`, which each new content adds one to, `ids`, `columns`, `zone`, `note`, `held`."""

@@ -135,7 +135,7 @@ def test_a_server_that_dies_keeps_what_was_loaded(demo_server: PrivateServer) ->
     cable = Cable()
     explorer = explore(state_type="FAILED", connection=Connection(demo_server.api_url, transport=cable))
     explorer.load()
-    frame, intervals, data = explorer.frame, explorer.intervals, explorer.views.table.grid._dt_args["data_json"]
+    frame, intervals, data = explorer.frame, explorer.intervals, explorer.views.table.content
     assert len(frame)
     cable.is_cut_from = "/"
     explorer.controls.fields["state_type"].widget.value = ["COMPLETED"]
@@ -144,7 +144,7 @@ def test_a_server_that_dies_keeps_what_was_loaded(demo_server: PrivateServer) ->
     assert "Filters changed: press Load" in explorer.status.value
     assert explorer.frame is frame
     assert explorer.intervals is intervals
-    assert explorer.views.table.grid._dt_args["data_json"] == data
+    assert explorer.views.table.content == data
 
 
 def test_a_server_that_dies_before_the_timeline_keeps_no_other_timeline(demo_server: PrivateServer) -> None:
