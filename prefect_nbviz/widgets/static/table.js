@@ -52,6 +52,8 @@ class Table {
     this.body.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault()); // selects no text
     this.body.addEventListener("click", (event) => this.click(event));
     this.body.addEventListener("keydown", (event) => this.press(event));
+    this.sight = new ResizeObserver(() => this.isWaiting && this.reveal());
+    this.sight.observe(this.frame);
     this.beat = setInterval(() => {
       for (const one of this.body.querySelectorAll(".nbviz-ago")) one.textContent = ago(Number(one.dataset.micros));
     }, BEAT);
@@ -250,12 +252,19 @@ class Table {
     this.model.save_changes();
   }
 
-  // Marks what was selected elsewhere; if none of it is in sight, goes to the first one.
+  // Marks what was selected elsewhere.
   takeSelected() {
     const ids = this.model.get("selected");
     if (ids.length === this.selected.size && ids.every((id) => this.selected.has(id))) return;
     this.selected = new Set(ids);
     this.mark();
+    this.reveal();
+  }
+
+  // If no selected row is in sight, goes to the first one; in a tab that is not open, once it is.
+  reveal() {
+    this.isWaiting = !this.frame.clientHeight;
+    if (this.isWaiting) return;
     const view = this.frame.getBoundingClientRect();
     const top = view.top + this.head.offsetHeight;
     const isSeen = (one) => one.getBoundingClientRect().top >= top - 1 && one.getBoundingClientRect().bottom <= view.bottom + 1;
@@ -317,7 +326,10 @@ class Table {
 
 function render({ model, el }) {
   const table = new Table(model, el);
-  return () => clearInterval(table.beat);
+  return () => {
+    table.sight.disconnect();
+    clearInterval(table.beat);
+  };
 }
 
 export default { render };
