@@ -20,6 +20,7 @@ from prefect_nbviz.widgets.page import STATIC
 MAX_ROWS_SHOWN = 10_000
 """As many rows go to the browser; the frame holds all."""
 
+_SCRIPTS = ("cells.js", "choices.js", "table.js")  # one after the other: a widget has one script
 _BEGINNING = (STATE, "name", "state_message", "start_time", "duration", "run_count")
 
 FIRST_COLUMNS = {
@@ -45,7 +46,7 @@ class RunTable(anywidget.AnyWidget):
     ('state', 'name', 'state_message')
     """
 
-    _esm = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in ("cells.js", "table.js"))
+    _esm = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS)
 
     content = traitlets.Dict().tag(sync=True)
     """What is shown: `kind`, `number`, which each new content adds one to, `ids`, `columns`, `zone`, `note`, `held`."""
@@ -83,55 +84,47 @@ class RunTable(anywidget.AnyWidget):
             "held": coverage(len(held), runs, held=len(runs)) if runs.attrs.get(frames.ATTRS) else "",
             "note": _note(len(held), len(runs)),
         }
-        self._runs = runs
         number = self.content.get("number", 0)
-        if self.content != content | {"number": number}:
+        is_new = self.content != content | {"number": number}
+        self._held = (number + is_new, runs)  # both at once: a file may be asked for in another thread
+        if is_new:
             with self.hold_sync():
                 self.content = content | {"number": number + 1}
                 self.columns = self._chosen[self._kind]
-
-    def file(self, rows: Any, *, suffix: str, shown: dict[str, Any]) -> tuple[str, bytes]:
-        """Give the name and the content of a file of some rows, with the columns that are shown.
-
-        Parameters
-        ----------
-        rows
-            Numbers of rows of the frame, in the order that the file is to have.
-        suffix
-            `"csv"` or `"parquet"`.
-        shown
-            What made the choice of rows, which is put into the attrs, under `"table"`.
-
-        Raises
-        ------
-        PrefectNbvizError
-            A package that writes such files is not installed.
-        """
-        names = [name for column in self.columns for name in (STATE_COLUMNS if column == STATE else (column,))]
-        part = self._runs.iloc[rows][[name for name in names if name in self._runs.columns]]
-        attrs = self._runs.attrs.get(frames.ATTRS, {})
-        part.attrs = {frames.ATTRS: attrs | {"table": shown | {"rows": len(part), "of": len(self._runs)}}}
-        as_of = attrs.get("as_of")
-        moment = datetime.fromisoformat(as_of) if as_of else datetime.now(UTC)
-        name = f"{self._kind}s_{moment.astimezone(self._zone):%Y-%m-%d_%H%M%S}.{suffix}"
-        return name, WRITERS[suffix](part.reset_index(drop=True))
 
     def _remember(self, change: Any) -> None:
         self._chosen[self._kind] = change["new"]
 
     def _answer(self, _: Any, asked: dict[str, Any], buffers: list[Any]) -> None:
         """Send a file that was asked for, to the one view that asked."""
-        answer = {"to": asked.get("from")}
-        if asked["number"] != self.content["number"]:
+        answer = {"to": asked["from"]}
+        number, runs = self._held
+        if asked["number"] != number:
             self.send(answer | {"problem": "The rows changed meanwhile: press once more."})
             return
-        rows = np.frombuffer(buffers[0], dtype=np.int32)
         try:
-            name, content = self.file(rows, suffix=asked["suffix"], shown=asked["shown"])
+            name, content = self._file(runs, np.frombuffer(buffers[0], dtype=np.int32), asked)
         except PrefectNbvizError as error:
             self.send(answer | {"problem": str(error)})
+        except Exception as error:
+            self.send(answer | {"problem": f"The file could not be made. {type(error).__name__}: {error}"})
+            raise
         else:
             self.send(answer | {"name": name}, buffers=[content])
+
+    def _file(self, runs: pd.DataFrame, rows: Any, asked: dict[str, Any]) -> tuple[str, bytes]:
+        """Give the name and the content of a file of some rows, with the columns that are shown.
+
+        Its attrs say what it is of: how many rows the frame has, and the search and the sort that chose these.
+        """
+        names = [name for column in self.columns for name in (STATE_COLUMNS if column == STATE else (column,))]
+        part = runs.iloc[rows][[name for name in names if name in runs.columns]].reset_index(drop=True)
+        attrs = runs.attrs.get(frames.ATTRS, {})
+        part.attrs = {frames.ATTRS: attrs | {"table": asked["shown"] | {"rows": len(part), "of": len(runs)}}}
+        moment = datetime.fromisoformat(attrs["as_of"]) if attrs.get("as_of") else datetime.now(UTC)
+        kind = self.content["kind"]
+        name = f"{kind}s_{moment.astimezone(self._zone):%Y-%m-%d_%H%M%S}.{asked['suffix']}"
+        return name, WRITERS[asked["suffix"]](part)
 
 
 def _note(held: int, rows: int) -> str:

@@ -143,7 +143,7 @@ def _chart(explorer: Locator, description: str) -> Locator:
 
 
 def _states_in_table(explorer: Locator, rows: int) -> list[str]:
-    cells = explorer.locator("table.nbviz-grid tbody .nbviz-state")
+    cells = explorer.locator("table.nbviz-grid tbody .nbviz-dot")
     expect(cells).to_have_count(rows)
     classes = [cell.get_attribute("class") or "" for cell in cells.all()]
     return [one.rpartition("nbviz-is-")[2].strip() for one in classes]

@@ -148,7 +148,7 @@ RUNS = task_runs(
 def test_a_csv_has_the_values_of_the_frame() -> None:
     table = RunTable()
     table.show(RUNS)
-    name, content = table.file([2, 1, 0], suffix="csv", shown={})
+    name, content = table._file(RUNS, [2, 1, 0], {"suffix": "csv", "shown": {}})
     assert name == "task_runs_2026-01-31_104207.csv"
     back = pd.read_csv(io.BytesIO(content), keep_default_na=False, lineterminator="\n")
     shown = RUNS.iloc[[2, 1, 0]].reset_index(drop=True)
@@ -163,7 +163,7 @@ def test_a_parquet_has_the_values_of_the_frame_and_says_what_it_is_of() -> None:
     table = RunTable()
     table.columns = ("duration", "name", "start_time", "gone")
     table.show(RUNS)
-    _, content = table.file([3, 0], suffix="parquet", shown={"search": "load"})
+    _, content = table._file(RUNS, [3, 0], {"suffix": "parquet", "shown": {"search": "load"}})
     back = pd.read_parquet(io.BytesIO(content))
     pd.testing.assert_frame_equal(back, RUNS.iloc[[3, 0]][["duration", "name", "start_time"]].reset_index(drop=True))
     about = back.attrs[frames.ATTRS]
@@ -180,7 +180,10 @@ def test_a_file_goes_to_the_view_that_asked_or_a_sentence_does(monkeypatch: pyte
     table._answer(table, asked, [rows])
     answer, (content,) = table.said.pop()
     assert answer == {"to": "me", "name": "task_runs_2026-01-31_104207.csv"}
-    assert content == table.file([1], suffix="csv", shown={})[1]
+    assert content == table._file(RUNS, [1], asked)[1]
+    with pytest.raises(IndexError):
+        table._answer(table, asked, [memoryview(np.array([9], dtype=np.int32).tobytes())])
+    assert table.said.pop()[0]["problem"].startswith("The file could not be made. IndexError")
     table._answer(table, asked | {"number": 0}, [rows])
     assert "rows changed meanwhile" in table.said.pop()[0]["problem"]
     monkeypatch.setitem(sys.modules, "pyarrow", None)

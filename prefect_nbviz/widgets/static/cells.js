@@ -60,29 +60,27 @@ class Column {
     return [this.texts[this.keys[row]]].flat().join(" ");
   }
 
+  // Fills a cell, of which the style sheet cuts what is too long: the more boxes, the longer a page takes.
   fill(cell, row, none) {
-    if (!this.has(row)) cell.append(make("span", "nbviz-quiet", { textContent: none }));
-    else if (this.form === "time") this.fillTime(cell, row);
-    else if (this.form === "tags") {
-      const tags = this.texts[this.keys[row]].map((textContent) => make("span", "nbviz-chip", { textContent }));
-      cell.append(make("span", "nbviz-cut", { title: this.text(row) }, ...tags));
-    } else {
-      const text = this.text(row);
-      const type = this.form === "state" && this.types[this.keys[row]];
-      const state = this.form === "state" ? ` nbviz-state ${type ? `nbviz-is-${type}` : ""}` : "";
-      const title = this.form === "duration" ? `${this.micros[this.keys[row]] / 1e6} s` : text;
-      const textContent = this.key === "state_message" ? text.replace(OPENING, "") : text;
-      cell.append(make("span", `nbviz-cut${state}`, { textContent, title }));
-    }
+    if (!this.has(row)) return Object.assign(cell, { textContent: none }).classList.add("nbviz-quiet");
+    if (this.form === "time") return this.fillTime(cell, row);
+    const text = this.text(row);
+    cell.title = this.form === "duration" ? `${this.micros[this.keys[row]] / 1e6} s` : text;
+    if (this.form === "tags") {
+      cell.append(...this.texts[this.keys[row]].map((textContent) => make("span", "nbviz-chip", { textContent })));
+    } else if (this.form === "state") {
+      const type = this.types[this.keys[row]];
+      cell.append(make("span", `nbviz-dot${type && ` nbviz-is-${type}`}`), text);
+    } else cell.textContent = this.key === "state_message" ? text.replace(OPENING, "") : text;
   }
 
   fillTime(cell, row) {
     const digits = this.digits(row);
     const day = new Date(`${digits.slice(0, 10)}T00:00:00Z`);
     const year = day.getUTCFullYear() === new Date().getFullYear() ? "" : ` ${day.getUTCFullYear()}`;
-    const time = make("span", "", { textContent: `${MONTH.format(day)}${year}, ${digits.slice(11, 19)} ` });
     const since = make("span", "nbviz-ago", { textContent: ago(this.micros[row]) });
     since.dataset.micros = this.micros[row];
-    cell.append(make("span", "", { title: `${digits} ${this.zone}` }, time, since));
+    cell.title = `${digits} ${this.zone}`;
+    cell.append(`${MONTH.format(day)}${year}, ${digits.slice(11, 19)} `, since);
   }
 }

@@ -1,5 +1,5 @@
 // A table of runs: some of its rows at once, sorted, searched and selected here, so that it needs no answer of the
-// kernel. Python sends what there is, and makes the files. Before this comes cells.js.
+// kernel. Python sends what there is, and makes the files. Before this come cells.js and choices.js.
 const PAGE = 200; // rows
 const BEAT = 20_000; // milliseconds, after which "3 min ago" may be wrong
 const STEP = 10; // rows that Page Down goes
@@ -20,8 +20,7 @@ class Table {
     this.field = make("input", "nbviz-search", { type: "search", placeholder: "Search the columns shown" });
     this.field.setAttribute("aria-label", "Search the columns shown");
     this.field.addEventListener("input", () => this.find());
-    this.menu = make("div", "nbviz-choices", { hidden: true });
-    this.chooser = button("Columns", "Choose the columns", () => this.toggleMenu());
+    this.choices = new Choices((key, isShown) => this.choose(key, isShown));
     this.files = ["csv", "parquet"].map((suffix) => {
       const name = suffix === "csv" ? "CSV" : "Parquet";
       const title = `Save these rows and columns as ${name}, with the values of the frame: all pages, in this order`;
@@ -41,11 +40,10 @@ class Table {
     this.turns = [-1, 1].map((by) => button(by < 0 ? "‹" : "›", by < 0 ? "Page before" : "Next page", () => this.turn(by)));
     this.place = make("span");
     const files = make("span", "nbviz-files", {}, ...this.files);
-    const pages = make("span", "nbviz-pages", {}, this.turns[0], this.place, this.turns[1]);
-    this.pages = pages;
-    const foot = make("div", "nbviz-foot", {}, this.said, this.clearer, pages);
+    this.pages = make("span", "nbviz-pages", {}, this.turns[0], this.place, this.turns[1]);
+    const foot = make("div", "nbviz-foot", {}, this.said, this.clearer, this.pages);
     el.classList.add("nbviz-table");
-    el.append(make("div", "nbviz-bar", {}, this.field, this.chooser, files), this.menu, this.note, this.frame, foot);
+    el.append(make("div", "nbviz-bar", {}, this.field, this.choices.button, files), this.choices.menu, this.note, this.frame, foot);
     el.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the arrows to move between cells
     this.listen();
   }
@@ -54,11 +52,8 @@ class Table {
     this.body.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault()); // selects no text
     this.body.addEventListener("click", (event) => this.click(event));
     this.body.addEventListener("keydown", (event) => this.press(event));
-    this.menu.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      this.toggleMenu();
-      this.chooser.focus();
-    });
+    this.sight = new ResizeObserver(() => this.isWaiting && this.reveal());
+    this.sight.observe(this.frame);
     this.beat = setInterval(() => {
       for (const one of this.body.querySelectorAll(".nbviz-ago")) one.textContent = ago(Number(one.dataset.micros));
     }, BEAT);
@@ -80,51 +75,37 @@ class Table {
 
   // Puts the rows in order and draws them.
   arrange() {
-    this.shown = this.model.get("columns").filter((key) => this.all.has(key)).map((key) => this.all.get(key));
-    const words = this.search.toLowerCase().split(/\s+/).filter(Boolean);
-    const rows = [...this.ids.keys()];
-    this.order = words.length ? rows.filter((row) => words.every((word) => this.text(row).includes(word))) : rows;
-    const column = this.sort && this.all.get(this.sort.key);
-    if (column) {
-      const { keys } = column;
-      const way = this.sort.isDown ? -1 : 1;
-      const missing = (row) => (column.has(row) ? 0 : 1);
-      this.order.sort((a, b) => missing(a) - missing(b) || (missing(a) ? 0 : way * (keys[a] - keys[b])) || a - b);
-    }
-    this.drawMenu();
+    const shown = this.model.get("columns").filter((key) => this.all.has(key)).map((key) => this.all.get(key));
+    if (shown.length !== this.shown?.length || shown.some((one, place) => one !== this.shown[place])) this.told = [];
+    this.shown = shown; // columns; `told` has what each row says in them, once it was looked for
+    this.choices.draw([...this.all.values()], shown);
     this.drawHead();
+    this.order = this.found();
     this.draw();
   }
 
+  // The rows that the search leaves, in order.
+  found() {
+    const words = this.search.toLowerCase().split(/\s+/).filter(Boolean);
+    const rows = [...this.ids.keys()];
+    const order = words.length ? rows.filter((row) => words.every((word) => this.text(row).includes(word))) : rows;
+    const column = this.sort && this.all.get(this.sort.key);
+    if (!column) return order;
+    const way = this.sort.isDown ? -1 : 1;
+    const missing = (row) => (column.has(row) ? 0 : 1);
+    const apart = (a, b) => (missing(a) ? 0 : way * (column.keys[a] - column.keys[b]));
+    return order.sort((a, b) => missing(a) - missing(b) || apart(a, b) || a - b);
+  }
+
   text(row) {
-    return this.shown.map((column) => column.text(row)).join("\n").toLowerCase();
+    this.told[row] ??= this.shown.map((column) => column.text(row)).join("\n").toLowerCase();
+    return this.told[row];
   }
 
-  drawMenu() {
-    const keys = new Set(this.shown.map(({ key }) => key));
-    const offered = [...this.all.keys()].join();
-    if (this.offered !== offered) this.menu.replaceChildren(...[...this.all.values()].map((one) => this.choice(one)));
-    this.offered = offered;
-    for (const { firstChild: box } of this.menu.children) {
-      box.checked = keys.has(box.value);
-      box.disabled = box.checked && keys.size === 1;
-    }
-  }
-
-  choice({ key, label }) {
-    const box = make("input", "", { type: "checkbox", value: key });
-    box.addEventListener("change", () => {
-      const kept = this.model.get("columns").filter((one) => one !== key);
-      this.model.set("columns", box.checked ? [...kept, key] : kept);
-      this.model.save_changes();
-    });
-    return make("label", "", {}, box, label);
-  }
-
-  toggleMenu() {
-    this.menu.hidden = !this.menu.hidden;
-    this.chooser.setAttribute("aria-expanded", String(!this.menu.hidden));
-    if (!this.menu.hidden) this.menu.querySelector("input:not(:disabled)")?.focus();
+  choose(key, isShown) {
+    const kept = this.model.get("columns").filter((one) => one !== key);
+    this.model.set("columns", isShown ? [...kept, key] : kept);
+    this.model.save_changes();
   }
 
   drawHead() {
@@ -142,8 +123,7 @@ class Table {
 
   title({ key, label, form }) {
     const title = form === "time" ? `Sort by ${label}; times are in ${this.all.get(key).zone}` : `Sort by ${label}`;
-    const cell = make("th", `nbviz-of-${form}`, { scope: "col" }, button(label, title, () => this.sortBy(key)));
-    return cell;
+    return make("th", `nbviz-of-${form}`, { scope: "col" }, button(label, title, () => this.sortBy(key)));
   }
 
   // Once upwards, then downwards, then as the frame is.
@@ -171,9 +151,7 @@ class Table {
     this.page = Math.max(0, Math.min(this.page, Math.ceil(this.order.length / PAGE) - 1));
     const rows = this.order.slice(this.page * PAGE, (this.page + 1) * PAGE);
     const held = this.body.contains(this.body.getRootNode().activeElement);
-    const { scrollTop, scrollLeft } = this.frame;
     this.body.replaceChildren(...(rows.length ? rows.map((row, place) => this.row(row, place)) : [this.nothing()]));
-    this.frame.scrollTo(scrollLeft, scrollTop);
     if (!rows.some((row) => this.ids[row] === this.current)) this.current = rows.length ? this.ids[rows[0]] : null;
     this.grid.setAttribute("aria-rowcount", this.order.length + 1);
     this.seen = new Map(rows.map((row) => [this.ids[row], this.text(row)]));
@@ -274,12 +252,19 @@ class Table {
     this.model.save_changes();
   }
 
-  // Marks what was selected elsewhere; if none of it is in sight, goes to the first one.
+  // Marks what was selected elsewhere.
   takeSelected() {
     const ids = this.model.get("selected");
     if (ids.length === this.selected.size && ids.every((id) => this.selected.has(id))) return;
     this.selected = new Set(ids);
     this.mark();
+    this.reveal();
+  }
+
+  // If no selected row is in sight, goes to the first one; in a tab that is not open, once it is.
+  reveal() {
+    this.isWaiting = !this.frame.clientHeight;
+    if (this.isWaiting) return;
     const view = this.frame.getBoundingClientRect();
     const top = view.top + this.head.offsetHeight;
     const isSeen = (one) => one.getBoundingClientRect().top >= top - 1 && one.getBoundingClientRect().bottom <= view.bottom + 1;
@@ -341,7 +326,10 @@ class Table {
 
 function render({ model, el }) {
   const table = new Table(model, el);
-  return () => clearInterval(table.beat);
+  return () => {
+    table.sight.disconnect();
+    clearInterval(table.beat);
+  };
 }
 
 export default { render };
