@@ -121,6 +121,7 @@ class RunDetails(anywidget.AnyWidget):
         if self._shown is None:
             return
         if what == "retry":
+            self._tell(self._shown)
             self._read_anew()
         elif what == "logs":
             self.log_lines.heed(which)
@@ -163,8 +164,9 @@ class RunDetails(anywidget.AnyWidget):
     def _fail(self, turn: Turn, sentence: str) -> None:
         if turn.is_stopped:
             return
+        unread = {} if self._shown is None or self._shown.states is not None else {"history": ""}
         line = f'<div class="nbviz-line nbviz-error">The run could not be read. {markup(sentence)}</div>'
-        self._say(note=f'{line}<div class="nbviz-buttons">{button("Retry", "retry")}</div>')
+        self._say(note=f'{line}<div class="nbviz-buttons">{button("Retry", "retry")}</div>', **unread)
 
     def _invite(self, runs: int) -> None:
         """Say how to see a run."""
@@ -186,7 +188,8 @@ class RunDetails(anywidget.AnyWidget):
         )
 
     def _tell_logs(self) -> None:
-        self._say(logs=self.log_lines.html())
+        with self._telling:  # else what was made first could be shown last
+            self._say(logs=self.log_lines.html())
 
     def _say(self, **parts: str) -> None:
         """Show parts, all at once; the logs and the run are read in threads of their own."""
