@@ -101,15 +101,15 @@ class RunDetails(anywidget.AnyWidget):
             if not self._shown.is_still(shown):
                 self._read_anew()
             return
-        self._reading.stop()
-        self._reading.join()
-        self._shown = shown
-        self.log_lines.about(self.run_id)
-        if shown is None:
-            self._invite(len(run))
-        else:
-            self._tell(shown)
-            self._read_anew()
+        self.log_lines.about(None if shown is None else shown.run_id)
+        with self._telling:
+            self._reading.stop()
+            self._shown = shown
+            if shown is None:
+                self._invite(len(run))
+            else:
+                self._tell(shown)
+        self._read_anew()
 
     def on_follow(self, callback: Follow) -> None:
         """Call a function with the query that leads to the runs around this one, when a person asks for them."""
@@ -121,6 +121,7 @@ class RunDetails(anywidget.AnyWidget):
         if self._shown is None:
             return
         if what == "retry":
+            self._tell(self._shown)
             self._read_anew()
         elif what == "logs":
             self.log_lines.heed(which)
@@ -141,12 +142,12 @@ class RunDetails(anywidget.AnyWidget):
         super().close()
 
     def _read_anew(self) -> None:
-        self._reading.start(self._read)
+        self._reading.stop()  # it ends by itself, and shows nothing: to wait for it would hold the kernel
+        self._reading = Background()
+        if (shown := self._shown) is not None:
+            self._reading.start(lambda turn: self._read(shown, turn))
 
-    def _read(self, turn: Turn) -> None:
-        shown = self._shown
-        if shown is None:
-            return
+    def _read(self, shown: Shown, turn: Turn) -> None:
         try:
             record = read_record(shown.kind, shown.run_id, connection=self._connection, progress=lambda *_: turn.look())
         except KeyboardInterrupt:
@@ -156,15 +157,24 @@ class RunDetails(anywidget.AnyWidget):
         except Exception as error:  # noqa: BLE001 - a thread that dies would leave the panel waiting for ever
             self._fail(turn, f"{type(error).__name__}: {error}")
         else:
+            self._take(turn, shown.with_record(record))
+
+    def _take(self, turn: Turn, shown: Shown) -> None:
+        """Show what was read, unless another run is shown by now."""
+        with self._telling:
             if not turn.is_stopped:
-                self._shown = shown.with_record(record)
-                self._tell(self._shown)
+                self._shown = shown
+                self._tell(shown)
 
     def _fail(self, turn: Turn, sentence: str) -> None:
-        if turn.is_stopped:
-            return
+        with self._telling:
+            if not turn.is_stopped:
+                self._tell_failure(sentence)
+
+    def _tell_failure(self, sentence: str) -> None:
+        unread = {} if self._shown is None or self._shown.states is not None else {"history": ""}
         line = f'<div class="nbviz-line nbviz-error">The run could not be read. {markup(sentence)}</div>'
-        self._say(note=f'{line}<div class="nbviz-buttons">{button("Retry", "retry")}</div>')
+        self._say(note=f'{line}<div class="nbviz-buttons">{button("Retry", "retry")}</div>', **unread)
 
     def _invite(self, runs: int) -> None:
         """Say how to see a run."""
@@ -186,7 +196,8 @@ class RunDetails(anywidget.AnyWidget):
         )
 
     def _tell_logs(self) -> None:
-        self._say(logs=self.log_lines.html())
+        with self._telling:  # else what was made first could be shown last
+            self._say(logs=self.log_lines.html())
 
     def _say(self, **parts: str) -> None:
         """Show parts, all at once; the logs and the run are read in threads of their own."""

@@ -43,23 +43,22 @@ _IDS = {
 def head_html(kind: RunKind, row: pd.Series[Any], record: RunRecord | None, stays: pd.DataFrame, zone: tzinfo) -> str:
     """Give what a run is called, its state and what that says."""
     address = None if record is None else record.address
-    link = (
-        ""
-        if address is None
-        else f'<a href="{markup(address)}" target="_blank" rel="noopener noreferrer" data-key="ui">Open in Prefect</a>'
-    )
-    name = run_name(value_of(row, "name"))
-    attempt = _attempt(row, record, stays)
+    link = "" if address is None else _link(address)
+    state = _state(row, stays, zone) + _attempt(row, record, stays)
     return (
         f'<div class="nbviz-run-kind"><span>{KINDS[kind]}</span>{link}</div>'
-        f'<h3 class="nbviz-run-name">{markup(name)}</h3>'
-        f'<p class="nbviz-run-state">{_state(row, stays, zone)}{attempt}</p>'
-        f"{_message(row, stays)}"
+        f"<h3>{markup(run_name(value_of(row, 'name')))}</h3>"
+        f'<p class="nbviz-run-state">{state}</p>{_message(row, stays)}'
     )
+
+
+def _link(address: str) -> str:
+    return f'<a href="{markup(address)}" target="_blank" rel="noopener noreferrer" data-key="ui">Open in Prefect</a>'
 
 
 def _state(row: pd.Series[Any], stays: pd.DataFrame, zone: tzinfo) -> str:
-    state = f"<strong>{state_text(value_of(row, 'state_type'), value_of(row, 'state_name'))}</strong>"
+    kind, name = value_of(row, "state_type"), value_of(row, "state_name")
+    state = "" if kind is None else f"<strong>{state_text(kind, name)}</strong>"
     since = stays["start_time"].iloc[-1] if len(stays) else value_of(row, "end_time")
     return state if since is None else f'{state} <span class="nbviz-quiet">since {time_text(since, zone)}</span>'
 
@@ -79,7 +78,7 @@ def _message(row: pd.Series[Any], stays: pd.DataFrame) -> str:
     if not message:
         return ""
     kind = state_class(value_of(row, "state_type"))
-    return f'<pre class="nbviz-message {kind}" tabindex="0" aria-label="What its state says">{markup(message)}</pre>'
+    return f'<pre class="nbviz-message {kind}" tabindex="0" role="region" aria-label="What its state says">{markup(message)}</pre>'
 
 
 def facts_html(kind: RunKind, row: pd.Series[Any], record: RunRecord | None, zone: tzinfo) -> str:
@@ -155,7 +154,7 @@ def _parameters(row: pd.Series[Any]) -> str:
         shown = text
     if shown == "{}":
         return '<p class="nbviz-quiet">none</p>'
-    return f'<pre class="nbviz-json" tabindex="0" aria-label="Parameters">{markup(shown)}</pre>'
+    return f'<pre class="nbviz-json" tabindex="0" role="region" aria-label="Parameters">{markup(shown)}</pre>'
 
 
 def _ids(row: pd.Series[Any]) -> Iterator[str]:

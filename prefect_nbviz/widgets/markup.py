@@ -24,7 +24,7 @@ def markup(text: object) -> str:
     --------
     >>> markup("<b>7</b> \x1b[31mbroken\x1b[0m")
     '&lt;b&gt;7&lt;/b&gt; broken'
-    >>> markup("x" * 20_005)[-28:]
+    >>> markup("x" * 20_005)[-24:]
     'xxx… (5 more characters)'
     """
     shown = _TERMINAL_CODES.sub("", str(text))

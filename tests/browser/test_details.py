@@ -50,6 +50,7 @@ def address(lab: tuple[Path, str]) -> str:
 
 def test_the_panel_of_a_run(notebook: Callable[..., Page], shots: Path) -> None:
     page = notebook()
+    page.set_viewport_size({"width": 1300, "height": 1900})  # so that a shot has all of it
     page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
     page.keyboard.press("Shift+Enter")
     panel = page.locator(".nbviz-run")
@@ -105,7 +106,9 @@ def _widths_are_lengths(panel: Locator) -> bool:
 
 
 def _fits(panel: Locator) -> bool:
-    return bool(panel.evaluate("one => one.scrollWidth <= one.clientWidth && one.offsetWidth <= 280"))
+    """Say whether it is no wider than it may be, and no label of a fact is broken into lines."""
+    labels = panel.locator("dt").evaluate_all("all => all.every(one => one.offsetHeight < 30)")
+    return bool(labels and panel.evaluate("one => one.scrollWidth <= one.clientWidth && one.offsetWidth <= 280"))
 
 
 def _set_theme(page: Page, theme: str) -> None:
