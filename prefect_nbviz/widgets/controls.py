@@ -195,6 +195,8 @@ class FilterControls(ipw.VBox):
         """Show a chip for what is set, and in the menu what the chosen kind of run has."""
         fields = self._fields()
         with self.bar.hold_sync():
+            if self.bar.edited not in fields:
+                self.bar.edited = ""
             self.bar.chips = [*self._chips(fields)]
             self.bar.can_clear = bool(self.bar.chips) or fields["name_like"].is_set
             self.bar.menu = [

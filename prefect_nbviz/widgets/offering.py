@@ -105,8 +105,11 @@ class Offering:
         self._background.join()
 
     def _ask(self, word: str) -> None:
+        query = self._query()
+        if query is None and _TOPICS[word] == "state_name":  # there is nothing that numbers could be of
+            return
         self._fields[word].widget.note = "Asking the server…"
-        self._background.start(partial(self._read, word, self._key(word), self._query()))
+        self._background.start(partial(self._read, word, self._key(word), query))
 
     def _read(self, word: str, key: Hashable, query: Any, turn: Turn) -> None:
         try:

@@ -13,6 +13,7 @@ from prefect_nbviz.widgets.presets import PresetStore, built_in_presets
 
 class _Controls(Protocol):
     value: Any
+    kind: Any
 
 
 Told = Mapping[str, Any]
@@ -64,7 +65,7 @@ class PresetMenu:
         self._bar.say("Loaded the filter from JSON.")
 
     def _built_in(self) -> dict[str, RunQuery]:
-        return built_in_presets(self._controls.kind.value)  # type: ignore[attr-defined]
+        return built_in_presets(self._controls.kind.value)
 
     def _told(self, do: Callable[[Told], None]) -> Callable[[Told], None]:
         """Do it, and show what there is then, or what went wrong."""
@@ -80,7 +81,7 @@ class PresetMenu:
         return act
 
     def _show(self) -> None:
-        shown = [{"name": name, "about": _about(query), "is_own": False} for name, query in self._built_in().items()]
+        shown = [{"name": name, "about": repr(query), "is_own": False} for name, query in self._built_in().items()]
         try:
             shown += [{"name": name, "about": self._about_own(name), "is_own": True} for name in self.store.names()]
             self._bar.json = self._controls.value.to_json()
@@ -91,10 +92,6 @@ class PresetMenu:
 
     def _about_own(self, name: str) -> str:
         try:
-            return _about(self.store.load(name))
+            return repr(self.store.load(name))
         except PrefectNbvizError as error:
             return str(error)
-
-
-def _about(query: RunQuery) -> str:
-    return repr(query)

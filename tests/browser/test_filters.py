@@ -69,6 +69,7 @@ def test_by_mouse(notebook: Callable[..., Page], shots: Path) -> None:
     bar.get_by_role("button", name="Presets").click()
     bar.get_by_role("button", name=HOSTILE, exact=True).click()
     expect(_chips(bar)).to_have_text(["stateFailed, Crashed", "flowdaily_ingest"])
+    expect(bar.get_by_label("The filter as JSON")).to_have_value(re.compile("daily_ingest"))
     assert query_from_json(bar.get_by_label("The filter as JSON").input_value()) == wanted.replace(tags_any=None)
     bar.get_by_label("The filter as JSON").fill('{"kind": "task_run", "stat": 1}')
     bar.get_by_role("button", name="Apply").click()
@@ -80,9 +81,17 @@ def test_by_mouse(notebook: Callable[..., Page], shots: Path) -> None:
     expect(bar.get_by_role("button", name=HOSTILE, exact=True)).to_have_count(0)
 
 
-def test_filters_by_keyboard_alone(notebook: Callable[..., Page]) -> None:
+def test_by_keyboard_alone(notebook: Callable[..., Page]) -> None:
     page = notebook()
     bar = _bar(page)
+    _filter_by_keyboard(page, bar)
+    assert _query(page) == TaskRunQuery(state_type="FAILED", flow="daily_ingest", since="1d")
+    _save_and_load_by_keyboard(page, bar)
+    assert _query(page) == TaskRunQuery(state_type="FAILED", flow="daily_ingest", since="1d")
+    expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(2)  # no key was one of JupyterLab's
+
+
+def _filter_by_keyboard(page: Page, bar: Locator) -> None:
     keys = page.keyboard
     bar.get_by_role("button", name="Task runs").focus()
     _tab_to(page, "+ Filter")
@@ -112,6 +121,7 @@ def test_filters_by_keyboard_alone(notebook: Callable[..., Page]) -> None:
     keys.type("daily")
     keys.press("ArrowDown")
     keys.press("Enter")
+    expect(_chips(bar)).to_have_count(3)
     keys.press("Escape")
     keys.press("Escape")
     expect(_chips(bar).nth(2)).to_be_focused()
@@ -124,16 +134,9 @@ def test_filters_by_keyboard_alone(notebook: Callable[..., Page]) -> None:
     keys.press("Escape")
     keys.press("Escape")
 
-    assert _query(page) == TaskRunQuery(state_type="FAILED", flow="daily_ingest", since="1d")
-    expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(2)  # no key was one of JupyterLab's
 
-
-def test_presets_and_times_by_keyboard_alone(notebook: Callable[..., Page]) -> None:
-    page = notebook()
-    bar = _bar(page)
+def _save_and_load_by_keyboard(page: Page, bar: Locator) -> None:
     keys = page.keyboard
-    bar.get_by_role("button", name="Running").press("Space")
-    expect(_chips(bar)).to_have_text(["stateRunning"])
     bar.get_by_role("button", name="Task runs").focus()
     _tab_to(page, "Presets ▾")
     keys.press("Enter")
@@ -147,7 +150,7 @@ def test_presets_and_times_by_keyboard_alone(notebook: Callable[..., Page]) -> N
     bar.get_by_label("Time", exact=True).focus()
     keys.press("Home")
     expect(bar.get_by_label("Time", exact=True)).to_have_value(re.compile("Last 15 min"))
-    assert _query(page) == TaskRunQuery(state_type="RUNNING", since="15m")
+    assert _query(page) == TaskRunQuery(state_type="FAILED", flow="daily_ingest", since="15m")
     bar.get_by_role("button", name="Presets").focus()
     keys.press("Enter")
     keys.press("ArrowUp")
@@ -157,8 +160,6 @@ def test_presets_and_times_by_keyboard_alone(notebook: Callable[..., Page]) -> N
     keys.press("Delete")
     expect(bar.get_by_role("button", name="mine", exact=True)).to_have_count(0)
     keys.press("Escape")
-    assert _query(page) == TaskRunQuery(state_type="RUNNING", since="1d")
-    expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(2)  # no key was one of JupyterLab's
 
 
 def test_it_fits_and_takes_the_theme(notebook: Callable[..., Page], shots: Path) -> None:
@@ -228,7 +229,7 @@ def _open(page: Page, bar: Locator, typed: str) -> None:
 
 
 def _tab_to(page: Page, text: str) -> None:
-    for _ in range(12):
+    for _ in range(16):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.textContent") == text:
             return

@@ -47,7 +47,7 @@ def test_a_query_comes_back_by_a_preset_by_json_and_chip_by_chip(tmp_path: Path,
     for way in ({"do": "load", "name": "it", "is_own": True}, {"do": "apply", "text": text}):
         BLANK.value = FlowRunQuery()
         BLANK.bar.tell(way)
-        assert repr(BLANK.value) == repr(query)
+        assert BLANK.value == query
     words = [chip["word"] for chip in BLANK.bar.chips]
     for word in words:
         BLANK.remove(word)

@@ -263,14 +263,17 @@ function render({ model, el }) {
   drawChips();
   let whole = null;
   // The rest of the controls is put around this only after it is drawn.
-  const frame = requestAnimationFrame(() => {
+  const placed = new ResizeObserver(() => {
+    if (!el.isConnected || whole) return;
     whole = controls();
     whole.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes keys such as Enter and the arrows
     whole.addEventListener("keydown", escape);
     showField();
+    placed.disconnect();
   });
+  placed.observe(el);
   return () => {
-    cancelAnimationFrame(frame);
+    placed.disconnect();
     whole?.removeEventListener("keydown", escape);
     menu.close();
     presets.close();
