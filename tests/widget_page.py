@@ -82,9 +82,13 @@ class WidgetPage:
 
     def answer(self) -> None:
         """Let the page hear what the widget has said since."""
-        news, self._news = self._news, {}
-        self.page.evaluate("news => model.hear(news)", news)
+        self.page.evaluate("news => model.hear(news)", self.news())
         self.page.wait_for_timeout(50)
+
+    def news(self) -> dict[str, Any]:
+        """Give what the widget has said since, once."""
+        news, self._news = self._news, {}
+        return news
 
     def _hear(self, said: dict[str, Any]) -> None:
         for name, value in said.items():

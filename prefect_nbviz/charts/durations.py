@@ -24,6 +24,7 @@ _MARGIN = 50  # of a part: nothing is cut off at the edges
 _LEAST_SPAN = 600_000_000  # microseconds
 _MILLI = 1_000
 _HALVES = 2
+_TITLE = 30  # letters of a heading's first line, besides the number of runs
 _DOT, _MOST = 6, 14  # pixels of a dot, and of one that is many runs
 _OPACITY = 0.75
 _HOVER = "%{hovertext}<extra></extra>"
@@ -81,7 +82,7 @@ def plot_durations(
     ...     "duration": pd.to_timedelta([420, 580], unit="ms"),
     ... })
     >>> plot_durations(runs).layout.annotations[0].text
-    '2 runs · p50 500 ms · p95 572 ms · max 580 ms'
+    '2 runs<br>p50 500 ms · p95 572 ms · max 580 ms'
     """
     zone = zone_of(tz)
     panels = Panels.of(runs, by=by)
@@ -199,19 +200,22 @@ def _lines(panels: Panels, number: int, scale: Scale, axis: TimeAxis, theme: The
 
 
 def _heading(panels: Panels, number: int, title: str) -> str:
-    """Sum up the runs of a panel: how long they took, and whether the later ones took longer."""
+    """Sum up the runs of a panel: how long they took, and whether the later ones took longer.
+
+    Its lines are short: one that a narrow cell cuts off would show another number.
+    """
     length = panels.length[panels.places[number]]
     count = len(length)
     group = np.zeros(count, dtype=np.int64)
     median, p95, most = percentiles.of_groups(length, group, groups=1, percents=[50, 95, 100])[0].tolist()
     runs = f"{count:,} {'run' if count == 1 else 'runs'}"
-    parts = [runs, f"p50 {duration_text(median)}", f"p95 {duration_text(p95)}", f"max {duration_text(most)}"]
+    lines = [f"<b>{safe(cut(title, _TITLE))}</b> · {runs}" if title else runs]
+    lines.append(f"p50 {duration_text(median)} · p95 {duration_text(p95)} · max {duration_text(most)}")
     if count >= _HALVES * ENOUGH:
         halves = (np.arange(count) * _HALVES) // count
         before, after = percentiles.of_groups(length, halves, groups=_HALVES, percents=[50])[:, 0].tolist()
-        parts.append(f"p50 of the earlier half {duration_text(before)}, of the later {duration_text(after)}")
-    said = " · ".join(parts)
-    return f"<b>{safe(cut(title))}</b><br>{said}" if title else said
+        lines.append(f"p50 of the earlier half {duration_text(before)}, of the later {duration_text(after)}")
+    return "<br>".join(lines)
 
 
 def _show_in_legend_once(fig: go.Figure) -> None:

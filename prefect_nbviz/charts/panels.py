@@ -26,7 +26,7 @@ ENOUGH = 20
 
 _MOST_PIECES = 24
 _TWO = 2
-_WIDTH, _ONE, _PANEL, _GAP = 800, 300, 110, 40  # pixels of panels, and between them for the heading of the next
+_WIDTH, _ONE, _PANEL, _GAP = 800, 300, 110, 54  # pixels of panels, and between them for the heading of the next
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,11 @@ def test_runs_over_time_are_picked_and_the_zoom_stays(view: WidgetPage) -> None:
     box_select(view, 0.55, 0.02, 0.6, 0.98)
     view.wait(lambda: {*chart.selected} == {*hour["task_run_id"]} and chart.picked["count"] == 2)
     assert view.page.evaluate(RANGES) == zoomed
+    dimmed = view.page.evaluate(DIMMED)
+    view.page.locator('[data-title="Reset axes"]').click()
+    view.page.wait_for_timeout(300)
+    assert view.page.evaluate(RANGES) != zoomed
+    assert view.page.evaluate(DIMMED) >= dimmed > 0, "plotly dims the same when it draws again"
 
 
 def test_a_stay_is_picked_and_the_rest_of_its_run_is_marked(view: WidgetPage) -> None:

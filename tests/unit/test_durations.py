@@ -166,7 +166,7 @@ def test_lines_are_percentiles_of_pieces_of_time_and_the_heading_of_all() -> Non
     assert lines["median"].y.tolist() == [percentile([*piece], 50) / 1_000 for piece in pieces]
     assert lines["p95"].y.tolist() == [percentile([*piece], 95) / 1_000 for piece in pieces]
     text = fig.layout.annotations[0].text
-    assert text.startswith("95 runs · p50 ")
+    assert text.startswith("95 runs<br>p50 ")
     assert "p50 of the earlier half" in text
     assert not [trace for trace in plot_durations(runs.head(ENOUGH * 2 - 1)).data if trace.mode == "lines"]
 
