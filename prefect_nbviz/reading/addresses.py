@@ -1,43 +1,52 @@
-"""Where runs are to be seen in Prefect's own UI."""
+"""Addresses of servers, as far as they may be shown."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import contextlib
+from collections.abc import Iterator
+from urllib.parse import urlsplit, urlunsplit
 
-from prefect_nbviz.query import RunKind
-from prefect_nbviz.reading.connection import Connection, public_address
+from prefect_nbviz.errors import UnreachableError
 
 
-def ui_address(connection: Connection, kind: RunKind, run_id: str) -> str | None:
-    """Give the address of a run in Prefect's UI, without secrets; None where there is none to follow.
+def public_address(url: str) -> str:
+    """Give an address without user, password and query.
 
-    It is `PREFECT_UI_URL` if that is set, else what follows from the address of the API, as Prefect's own
-    `prefect.utilities.urls.url_for` has it.
-
-    See Also
+    Examples
     --------
-    https://docs.prefect.io/v3/api-ref/settings-ref#ui_url
+    >>> public_address("https://me:secret@example.org/api?key=x")
+    'https://example.org/api'
     """
-    base = public_address(_ui_url(connection) or "").removesuffix("/api")
-    if urlsplit(base).scheme not in {"http", "https"}:
-        return None
-    return f"{base}/runs/{kind.replace('_', '-')}/{run_id}"
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # it might hold a password all the same
+        return "(what is set)"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
 
 
-def _ui_url(connection: Connection) -> str | None:
-    from prefect.settings import (  # noqa: PLC0415 - takes seconds
-        PREFECT_API_URL,
-        PREFECT_CLOUD_API_URL,
-        PREFECT_CLOUD_UI_URL,
-        PREFECT_UI_URL,
+def is_here(url: str) -> bool:
+    """Say whether an address is on this machine."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+@contextlib.contextmanager
+def addresses_read(url: str) -> Iterator[None]:
+    """Say in words that an address cannot be read; its cause would show the password in it."""
+    import httpx  # noqa: PLC0415 - Prefect brings it, and it is as slow
+
+    try:
+        yield
+    except (httpx.InvalidURL, ValueError):
+        raise no_address(public_address(url)) from None
+
+
+def no_address(address: str) -> UnreachableError:
+    """Say that what is set is no address."""
+    return UnreachableError(
+        f"{address} is no address of a server: PREFECT_API_URL looks like http://127.0.0.1:4200/api, with http:// or "
+        "https:// in front."
     )
-
-    api_url = connection.api_url
-    if api_url is None or api_url.rstrip("/") == (PREFECT_API_URL.value() or "").rstrip("/"):
-        own: str | None = PREFECT_UI_URL.value()
-        return own
-    cloud, cloud_ui = PREFECT_CLOUD_API_URL.value(), PREFECT_CLOUD_UI_URL.value()
-    if cloud and cloud_ui and api_url.startswith(cloud):
-        in_cloud = api_url.removeprefix(cloud).replace("/accounts/", "/account/").replace("/workspaces/", "/workspace/")
-        return f"{cloud_ui}{in_cloud}"
-    return api_url

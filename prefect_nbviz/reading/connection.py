@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
@@ -21,6 +20,7 @@ from prefect_nbviz.errors import (
     UnreachableError,
 )
 from prefect_nbviz.reading import certificates
+from prefect_nbviz.reading.addresses import addresses_read, is_here, no_address, public_address
 from prefect_nbviz.reading.gate import Gate
 from prefect_nbviz.reading.patience import INTERRUPTED, Patience
 from prefect_nbviz.reading.worker import Progress
@@ -114,11 +114,11 @@ class Connection:
                 "for a server of your own, or `prefect cloud login` for Prefect Cloud, and restart the kernel."
             )
         settings: dict[str, Any] = {"event_hooks": {"response": hooks}}
-        if _is_here(api_url):  # to compress an answer would take this machine a third of a page's time
+        if is_here(api_url):  # to compress an answer would take this machine a third of a page's time
             settings["headers"] = {"Accept-Encoding": "identity"}
         if self.transport is not None:
             settings["transport"] = self.transport
-        with _addresses_read(api_url):
+        with addresses_read(api_url):
             if (known := certificates.known()) is not None:
                 settings["verify"] = known
             if self.api_url is not None:
@@ -219,7 +219,7 @@ class Server:
                 "PREFECT_API_URL to the right address."
             ) from self._cause(error)
         except httpx.UnsupportedProtocol as error:
-            raise _no_address(self.address) from self._cause(error)
+            raise no_address(self.address) from self._cause(error)
         except httpx.DecodingError as error:
             raise UnreachableError(
                 f"{self.address} gave an answer that is cut off: see whether the server and a proxy in front of it are "
@@ -265,32 +265,8 @@ class Server:
         return RefusedError(f"{self.address} refused the request ({status}): {_detail(response)}")
 
 
-def public_address(url: str) -> str:
-    """Give an address without user, password and query.
-
-    Examples
-    --------
-    >>> public_address("https://me:secret@example.org/api?key=x")
-    'https://example.org/api'
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # it might hold a password all the same
-        return "(what is set)"
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
-
-
 def _is_cloud(client: PrefectClient) -> bool:
     return client.server_type.name == "CLOUD"
-
-
-def _is_here(url: str) -> bool:
-    """Say whether an address is on this machine."""
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        return False
-    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 @contextlib.contextmanager
@@ -303,24 +279,6 @@ def _tries_counted_here() -> Iterator[None]:
     # `temporary_settings` would do the same, but reads all settings anew, which takes as long as a small read.
     with now.model_copy(update={"settings": now.settings.model_copy(update={"client": client})}):
         yield
-
-
-@contextlib.contextmanager
-def _addresses_read(url: str) -> Iterator[None]:
-    """Say in words that an address cannot be read; its cause would show the password in it."""
-    import httpx  # noqa: PLC0415 - Prefect brings it, and it is as slow
-
-    try:
-        yield
-    except (httpx.InvalidURL, ValueError):
-        raise _no_address(public_address(url)) from None
-
-
-def _no_address(address: str) -> UnreachableError:
-    return UnreachableError(
-        f"{address} is no address of a server: PREFECT_API_URL looks like http://127.0.0.1:4200/api, with http:// or "
-        "https:// in front."
-    )
 
 
 def _detail(response: httpx.Response) -> str:

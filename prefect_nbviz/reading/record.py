@@ -13,8 +13,8 @@ import pandas as pd
 from prefect_nbviz import frames, schema
 from prefect_nbviz.order import Row
 from prefect_nbviz.query import RunKind
-from prefect_nbviz.reading.addresses import ui_address
 from prefect_nbviz.reading.connection import Connection, Server, as_connection
+from prefect_nbviz.reading.links import ui_address
 from prefect_nbviz.reading.names import flow_runs_and_flows, names_by_id, rows_by_id
 from prefect_nbviz.reading.rows import RUN_TIME, field_of, run_frame, state_frame, with_names
 from prefect_nbviz.reading.shapes import rows_of

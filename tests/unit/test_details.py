@@ -19,7 +19,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 
 from prefect_nbviz import Connection, FlowRunQuery, TaskRunQuery, read_flow_runs, read_states, read_task_runs
 from prefect_nbviz.analysis.intervals import state_intervals
-from prefect_nbviz.reading.addresses import ui_address
+from prefect_nbviz.reading.links import ui_address
 from prefect_nbviz.widgets.details import NO_RUN, RunDetails
 from prefect_nbviz.widgets.run_logs import FEW
 from prefect_nbviz.widgets.strip import MOST_STAYS, history_html
