@@ -37,8 +37,14 @@ FEW = 50
 _MOST_SPANS = 5
 """Times in which something changed, each with a request or two of its own, that are read where all takes as few."""
 
+MANY = 5_000
+"""Rows of a read of which more than a page or two may have changed."""
+
 _BINS = 500
 """What the server gives with one request, at most."""
+
+_ROWS_IN_BIN = 10
+"""Rows to a bin, so that a small read has few: 500 bins take the server the time of 150 rows."""
 
 _BINS_IN_BIN = 100
 """Bins for a closer look, which the server gives in the time of some 30 rows."""
@@ -118,7 +124,8 @@ class Again:
     async def _read_changes(self) -> bool:
         """Read what can have changed; say whether that was less than all."""
         await self._read([_UNFINISHED, self._ended])
-        spans = await self._changed(Bins.over(*await self._ends(), at_most=_BINS))
+        at_most = min(_BINS, max(_BINS_IN_BIN, len(self.frame) // _ROWS_IN_BIN))
+        spans = await self._changed(Bins.over(*await self._ends(), at_most=at_most))
         if sum(self._is_within(span).sum() for span in spans) > len(self.frame) / 2:
             return False
         spans = [narrow for span in await together(*map(self._narrowed, spans)) for narrow in span]
@@ -148,7 +155,8 @@ class Again:
 
     async def _read(self, choices: Sequence[Body]) -> None:
         """Read what fits one of some filters, and put it in the place of what is held of it."""
-        harvest = Harvest(self._pages, self._plan.narrowed(choices), Progress())
+        is_small = len(self.frame) <= MANY  # then what changed of it fits in a page or two
+        harvest = Harvest(self._pages, self._plan.narrowed(choices), Progress(), is_small=is_small)
         await harvest.read()
         self._asked |= harvest.rows.keys()
         held = self.frame[~self.frame[self._id].isin(harvest.rows.keys())]

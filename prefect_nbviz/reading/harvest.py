@@ -23,15 +23,26 @@ MOST_AHEAD = 50
 
 
 class Harvest:
-    """The rows that were read so far, by id; a failure leaves those that it came after."""
+    """The rows that were read so far, by id; a failure leaves those that it came after.
 
-    def __init__(self, pages: Pages, plan: Plan, progress: Progress) -> None:
+    Parameters
+    ----------
+    pages, plan
+        Where the runs are, and which.
+    progress
+        Told how many were read.
+    is_small
+        Whether they are likely to fit in a page or two, so that one after the other takes fewest requests.
+    """
+
+    def __init__(self, pages: Pages, plan: Plan, progress: Progress, *, is_small: bool = False) -> None:
         self.rows: dict[str, Row] = {}
         self._texts: dict[Any, Any] = {}
         self._pages = pages
         self._plan = plan
         self._progress = progress
         self._begun: datetime | None = None
+        self._is_small = is_small
 
     async def begin(self) -> bool:
         """Read one page where that may well be all, without what a longer read asks beside it; say whether it is."""
@@ -73,7 +84,7 @@ class Harvest:
         """Read one filter's runs until there are enough; say whether nothing is left."""
         plan = self._plan
         wanted = None if plan.limit is None or plan.reads_all else plan.limit + 1  # one more shows that there are more
-        if self._is_short(body, wanted) or not order.is_by_time:
+        if self._is_small or self._is_short(body, wanted) or not order.is_by_time:
             return await self._read_in_order(body, order, wanted)
         met: set[str] = set()
         looked_at = 0
