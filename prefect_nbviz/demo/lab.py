@@ -1,4 +1,4 @@
-"""A private JupyterLab on one notebook: its own settings, token and working folder."""
+"""A private JupyterLab on the notebooks: its own settings, token and working folder."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ OFFLINE = (
 
 
 class PrivateLab:
-    """JupyterLab at a copy of the notebook `explore.ipynb`.
+    """JupyterLab at a copy of the notebook `explore.ipynb`, with the others beside it.
 
     Parameters
     ----------
     folder
-        Takes the copy of the notebook and all of Jupyter's own files; it exists.
+        Takes the copies of the notebooks and all of Jupyter's own files; it exists.
     environment
         The environment variables of the kernel, apart from Jupyter's own.
     port
@@ -57,7 +57,8 @@ class PrivateLab:
         self._runtime = folder / "jupyter" / "runtime"
         working_folder = folder / "notebooks"
         working_folder.mkdir()
-        shutil.copy(find_notebook(), working_folder)
+        for notebook in find_notebook().parent.glob("*.ipynb"):
+            shutil.copy(notebook, working_folder)
         _write_settings(folder / "jupyter" / "config")
         self._child = Child(
             _command(port, browser=browser),
