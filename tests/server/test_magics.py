@@ -20,7 +20,6 @@ exact = %prefect_states failed --exact yes
 ids = [*failed["task_run_id"]]
 of_ids = %prefect_states {" ".join(ids)}
 checks = %prefect_check
-nested = {}
 same = [of_variable.drop(columns="source").equals(one.drop(columns="source")) for one in (of_line, exact, of_ids)]
 ends = of_variable.groupby("run_id").tail(1)["state_type"]
 print(len(failed) > 1, *same, set(ends), len(ends) == len(failed), set(exact["source"]), len(checks) > 5)
@@ -50,7 +49,7 @@ def test_the_ways_to_name_runs_give_the_same_states(kernel) -> None:
     ("code", "start", "offered"),
     [
         ("%prefect_runs flow --has-work", 19, ["--has-work-queue"]),
-        ("x = 1\nruns = %prefect_runs --state-type=fai", 39, ["FAILED"]),
+        ("x = 1\nruns = %prefect_runs --state-type=fai", 40, ["FAILED"]),
         ("%prefect_explore --tz Europe/Berl", 22, ["Europe/Berlin"]),
         ("%prefect_states of_var", 16, ["of_variable"]),
         ("%prefect_che", 0, ["%prefect_check"]),
