@@ -112,7 +112,7 @@ class Timeline:
     intervals, group_by, tz
         Those of `plot_state_timeline`.
     compact
-        Whether all of it is to be seen at once, however many its rows are: its height has an end.
+        Whether all of it is to be seen at once, however many its rows are and however long what is open lasts.
     """
 
     def __init__(
@@ -184,7 +184,7 @@ class Timeline:
         first, last = int(self._stays.start.min()), int(self._stays.end.max())
         is_open = self._intervals["is_open"].to_numpy(dtype=bool)[self._stays.place]
         settled = max(int(self._stays.start.max()), int(self._stays.end[~is_open].max(initial=first)))
-        is_squashed = settled > first and last - settled > _MOST_OPEN * (settled - first)
+        is_squashed = not self._is_compact and settled > first and last - settled > _MOST_OPEN * (settled - first)
         end = settled + (settled - first) // 10 if is_squashed else last
         tail = f"; what is still open goes on to {moment(last, self._zone):%Y-%m-%d %H:%M:%S}" if end != last else ""
         margin = (end - first) // 50 or _LEAST_MARGIN
