@@ -32,9 +32,19 @@ def address(lab: tuple[Path, str]) -> str:
     return address.replace(NOTEBOOK, NAME)
 
 
-def test_by_mouse(notebook: Callable[..., Page], shots: Path) -> None:
+def test_a_filter_is_made_saved_and_loaded(notebook: Callable[..., Page], shots: Path) -> None:
     page = notebook()
+    _by_mouse(page, _bar(page), shots)
     bar = _bar(page)
+    _filter_by_keyboard(page, bar)
+    assert _query(page) == TaskRunQuery(state_type="FAILED", flow="daily_ingest", since="1d")
+    _save_and_load_by_keyboard(page, bar)
+    assert _query(page) == TaskRunQuery(state_type="FAILED", flow="daily_ingest", since="1d")
+    expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(2)  # no key was one of JupyterLab's
+    _fits_and_takes_the_theme(page, _bar(page), shots)
+
+
+def _by_mouse(page: Page, bar: Locator, shots: Path) -> None:
     bar.get_by_role("button", name="Failed").click()
     bar.get_by_role("button", name="Crashed").click()
     expect(_chips(bar)).to_have_text(["stateFailed, Crashed"])
@@ -79,16 +89,6 @@ def test_by_mouse(notebook: Callable[..., Page], shots: Path) -> None:
     expect(_chips(bar)).to_have_count(0)
     bar.get_by_role("button", name=f"Delete {HOSTILE}").click()
     expect(bar.get_by_role("button", name=HOSTILE, exact=True)).to_have_count(0)
-
-
-def test_by_keyboard_alone(notebook: Callable[..., Page]) -> None:
-    page = notebook()
-    bar = _bar(page)
-    _filter_by_keyboard(page, bar)
-    assert _query(page) == TaskRunQuery(state_type="FAILED", flow="daily_ingest", since="1d")
-    _save_and_load_by_keyboard(page, bar)
-    assert _query(page) == TaskRunQuery(state_type="FAILED", flow="daily_ingest", since="1d")
-    expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(2)  # no key was one of JupyterLab's
 
 
 def _filter_by_keyboard(page: Page, bar: Locator) -> None:
@@ -162,9 +162,7 @@ def _save_and_load_by_keyboard(page: Page, bar: Locator) -> None:
     keys.press("Escape")
 
 
-def test_it_fits_and_takes_the_theme(notebook: Callable[..., Page], shots: Path) -> None:
-    page = notebook()
-    bar = _bar(page)
+def _fits_and_takes_the_theme(page: Page, bar: Locator, shots: Path) -> None:
     bar.get_by_role("button", name="Failed").click()
     _add(bar, "Tags: any of")
     page.keyboard.type("etl\nprod\n")
@@ -204,6 +202,8 @@ OVERLAPS = """element => {
 def _bar(page: Page) -> Locator:
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
+    last = page.locator(".jp-Notebook .jp-CodeCell").last.locator(".jp-OutputArea-output")
+    expect(last).to_have_text(re.compile(r'^QUERY \{\s+"kind": "task_run",\s+"since": "1d"\s+\}\s*$'), timeout=PATIENCE)
     bar = page.locator(".nbviz-controls").first
     expect(bar.get_by_role("button", name="+ Filter")).to_be_visible(timeout=PATIENCE)
     expect(page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0, timeout=PATIENCE)

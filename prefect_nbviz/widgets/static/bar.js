@@ -39,7 +39,13 @@ function render({ model, el }) {
     (field?.querySelector(wanted) ?? field?.querySelector("button"))?.focus();
   };
   const chipOf = (word) => [...chips.querySelectorAll("[data-word]")].find((one) => one.dataset.word === word);
-  const focusChip = (word) => (chipOf(word)?.querySelector("button") ?? add).focus();
+  let awaited = ""; // a chip that the kernel has yet to send, as after a quick Escape
+  const focusChip = (word) => {
+    const face = chipOf(word)?.querySelector("button");
+    (face ?? add).focus();
+    awaited = face ? "" : word;
+  };
+  add.addEventListener("blur", () => (awaited = ""));
 
   const remove = (word) => model.send({ do: "remove", word });
   const chip = ({ word, label, text, can_edit: canEdit }) => {
@@ -73,6 +79,7 @@ function render({ model, el }) {
       const next = chipOf(word) ?? now[Math.min(place, now.length - 1)];
       (next?.querySelector("button") ?? add).focus();
     }
+    if (awaited && chipOf(awaited)) focusChip(awaited);
     showField();
   };
 
@@ -150,10 +157,14 @@ function render({ model, el }) {
     ),
     { role: "dialog", "aria-label": "Presets" },
   );
-  const presets = popup(keep, presetPanel, { closed: () => keep.setAttribute("aria-expanded", "false") });
+  const presets = popup(keep, presetPanel, {
+    tallest: 640,
+    closed: () => keep.setAttribute("aria-expanded", "false"),
+  });
   const say = (words, isWrong = false) => {
     said.textContent = words;
     said.classList.toggle("nbviz-wrong", isWrong);
+    if (presets.isOpen()) presets.place();
   };
   const presetRow = ({ name: called, about, is_own: isOwn }) => {
     const load = make("button", "nbviz-preset", { type: "button", textContent: called, title: about });

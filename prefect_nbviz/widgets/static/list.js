@@ -13,7 +13,7 @@ function attributes(element, values) {
 }
 
 // A panel under (or above) its anchor, in the top layer of the page; `closed` is called when it was left.
-function popup(anchor, panel, { closed = () => {}, fills = false } = {}) {
+function popup(anchor, panel, { closed = () => {}, fills = false, tallest = 420 } = {}) {
   let isOpen = false;
   panel.classList.add("nbviz-popup");
   panel.hidden = true;
@@ -26,7 +26,7 @@ function popup(anchor, panel, { closed = () => {}, fills = false } = {}) {
     const above = box.top - 12;
     const isBelow = below >= Math.min(panel.scrollHeight, 240) || below >= above;
     if (fills) panel.style.width = `${Math.min(Math.max(box.width, 260), width - 16)}px`;
-    panel.style.maxHeight = `${Math.max(120, Math.min(420, isBelow ? below : above))}px`;
+    panel.style.maxHeight = `${Math.max(120, Math.min(tallest, isBelow ? below : above))}px`;
     panel.style.left = `${Math.max(8, Math.min(box.left, width - panel.offsetWidth - 8))}px`;
     panel.style.top = isBelow ? `${box.bottom + 4}px` : "auto";
     panel.style.bottom = isBelow ? "auto" : `${height - box.top + 4}px`;
