@@ -14,6 +14,7 @@ from prefect_nbviz import bins, frames
 from prefect_nbviz.analysis.counts import run_counts
 from prefect_nbviz.errors import PrefectNbvizError, ReadInterrupted, heard
 from prefect_nbviz.reading import Connection, read_run_counts, read_state_type_counts
+from prefect_nbviz.reading.past_reads import PAYS_FROM, PastReads
 from prefect_nbviz.reading.runs import read_runs
 from prefect_nbviz.reading.worker import Report
 from prefect_nbviz.widgets.background import Background, Turn
@@ -46,6 +47,7 @@ class Loader:
         self._connection = connection
         self._zone = zone
         self._histories = Histories(connection)
+        self._past_reads = PastReads(at_least=PAYS_FROM, most_reads=1)
         self._background = Background()
 
     def load(self) -> None:
@@ -104,7 +106,7 @@ class Loader:
         standing.stage = f"The {noun} could not be read."
         report = self._reporter(f"Loading {noun}", turn, quietly=quietly)
         try:
-            runs = read_runs(query, connection, progress=report)
+            runs = read_runs(query, connection, progress=report, fresh=not quietly, past_reads=self._past_reads)
         except ReadInterrupted as stop:
             standing.stage = f"Not all {noun} were read."
             if not quietly:

@@ -55,7 +55,7 @@ class StaysView(ipw.VBox):
         choices.add_class("nbviz-row")
         self.rows.add_class("nbviz-field")
         drawing = ipw.Box([self.chart])
-        drawing.add_class("nbviz-stays")
+        drawing.add_class("nbviz-timeline")
         super().__init__([choices, self.caption, drawing])
         traitlets.link((self, "selected"), (self.chart, "selected"))
         self.rows.observe(lambda _: self._draw(), "value")
