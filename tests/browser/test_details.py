@@ -98,11 +98,14 @@ def test_the_panel_of_a_run(notebook: Callable[..., Page], shots: Path) -> None:
 
 
 def _widths_are_lengths(panel: Locator) -> bool:
-    """Say whether the long waits of two attempts are the widest on the strip, and all of it is used."""
-    widths = panel.locator(".nbviz-segment").evaluate_all("all => all.map(one => [one.title, one.offsetWidth])")
-    longest = sorted(widths, key=lambda pair: pair[1])[-2:]
+    """Say whether what lasted much longer is drawn much wider, and all of the strip is used."""
+    segments = panel.locator(".nbviz-segment").evaluate_all(
+        "all => all.map(one => [Number(one.style.flexGrow), one.offsetWidth])"
+    )
+    pairs = [(one, other) for one in segments for other in segments if one[0] > max(4 * other[0], 2_000)]
     strip = panel.locator(".nbviz-strip").evaluate("strip => strip.offsetWidth")
-    return all("AwaitingRetry" in title for title, _ in longest) and sum(width for _, width in widths) > strip - 20
+    is_used = sum(width for _, width in segments) > strip - 20
+    return bool(pairs) and is_used and all(one[1] > 1.5 * other[1] for one, other in pairs)
 
 
 def _fits(panel: Locator) -> bool:
