@@ -82,7 +82,7 @@ class Loader:
 
     def _look_again(self, turn: Turn) -> None:
         with suppress(KeyboardInterrupt):
-            while self._live.value and not turn.wait(self._live.pause):
+            while self._live.value and not turn.wait(self._live.pace.pause):
                 self._read(turn, quietly=True)
 
     def _read(self, turn: Turn, *, quietly: bool = False) -> None:

@@ -24,10 +24,11 @@ from prefect_nbviz.errors import FrameError, NotConnectedError, QueryError
 from prefect_nbviz.reading.lookout import Lookout, _Local
 from prefect_nbviz.states import STATE_NAMES, TERMINAL_STATE_TYPES
 from prefect_nbviz.widgets.news import News
-from prefect_nbviz.widgets.pace import LONGEST, Pace
+from prefect_nbviz.widgets.pace import Pace
 from prefect_nbviz.widgets.watch_panel import MOST_FAILURES, WatchPanel, failures_html, head_html
 from prefect_nbviz.widgets.watch_text import WatchText
 
+LONGEST = 30
 UTC = ZoneInfo("UTC")
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[2J\r\n"
 PATIENCE = 60
@@ -280,7 +281,7 @@ def test_the_panel_stops_when_it_is_closed() -> None:
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.none() | st.floats(0, 100), min_size=1, max_size=30))
 def test_the_pace_stays_between_its_ends(looks: list[float | None]) -> None:
-    pace = Pace()
+    pace = Pace(first=0.25, usual=1, longest=LONGEST)
     for seconds in looks:
         pause = pace.after_failure() if seconds is None else pace.after(seconds)
         assert 0.25 < pause <= LONGEST
