@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from prefect_nbviz.demo.server import PrivateServer
 
@@ -24,6 +25,10 @@ os.environ |= {
     # All servers here speak plain HTTP: to make ready for TLS would take most of the time of a read from a fake one.
     "PREFECT_API_TLS_INSECURE_SKIP_VERIFY": "1",
 }
+
+
+settings.register_profile("prefect_nbviz", settings.default, deadline=None)  # a busy machine is no failure
+settings.load_profile("prefect_nbviz")
 
 
 def pytest_configure() -> None:
