@@ -1,0 +1,89 @@
+"""Groups: rows of a table that are bars, each of runs that its first columns put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from prefect_nbviz import frames
+from prefect_nbviz.charts.clock import zone_of
+from prefect_nbviz.charts.style import figure, palette
+from prefect_nbviz.charts.words import NONE, run_name, unique_labels
+from prefect_nbviz.states import Theme
+
+MAX_GROUPS_DRAWN = 30
+"""As many rows of a table get a bar, the first ones."""
+
+_ROW, _LEAST = 24, 60  # pixels of a bar, and of all
+_ALL = "all runs"
+
+
+@dataclass(frozen=True)
+class Groups:
+    """What the bars of a table are called.
+
+    Examples
+    --------
+    >>> Groups.of(pd.DataFrame({"flow_name": ["<b>"], "hour_of_day": [6], "runs": [1]})).labels
+    ['&lt;b&gt; · 06:00']
+    """
+
+    drawn: pd.DataFrame
+    """The rows that get a bar."""
+
+    names: list[str]
+    """What each is, whole, as a stranger wrote it."""
+
+    labels: list[str]
+    """The same, short, all different and safe."""
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> Self:
+        """Take the first rows of a table whose columns before `runs` say what each is."""
+        drawn = table.head(MAX_GROUPS_DRAWN)
+        words = [*map(str, table.columns[: table.columns.get_loc("runs")])]
+        ids = [str(place) for place in range(len(drawn))]
+        if "run_id" in words and "run_name" in words:
+            names, ids = [run_name(name) for name in drawn["run_name"]], [*map(str, drawn["run_id"])]
+        else:
+            zone = zone_of(table.attrs.get(frames.ATTRS, {}).get("tz", "UTC"))
+            shown = [word for word in words if word != "run_kind" or table[word].nunique() > 1]
+            texts = [[_text(value, word, zone) for value in drawn[word]] for word in shown]
+            names = [" · ".join(one) for one in zip(*texts, strict=True)] if texts else [_ALL] * len(drawn)
+        return cls(drawn, names, unique_labels(names, ids))
+
+    def figure(self, title: str, subtitle: str, *, theme: Theme, legend: Iterable[str]) -> go.Figure:
+        """Make a figure with a place for a bar for each of them, from the top."""
+        fig = figure(title, subtitle, theme=theme, plot=max(_ROW * len(self.labels), _LEAST), legend=legend)
+        fig.update_layout(barmode="stack", bargap=0.25)
+        rows = {"type": "category", "categoryorder": "array", "categoryarray": self.labels, "showgrid": False}
+        return fig.update_yaxes(rows, range=[len(self.labels) - 0.5, -0.5])
+
+    def ends(self, at: Any, texts: Iterable[str], *, theme: Theme) -> go.Scatter:
+        """Give what stands behind each bar."""
+        return go.Scatter(
+            x=at,
+            y=self.labels,
+            mode="text",
+            text=[f" {text}" for text in texts],
+            textposition="middle right",
+            textfont={"color": palette(theme).quiet},
+            showlegend=False,
+            hoverinfo="skip",
+            cliponaxis=False,
+        )
+
+
+def _text(value: Any, word: str, zone: ZoneInfo) -> str:
+    if pd.isna(value):
+        return NONE
+    if isinstance(value, pd.Timestamp):
+        return f"{value.tz_convert(zone):%Y-%m-%d %H:%M %Z}"
+    if word == "hour_of_day":
+        return f"{value:02}:00"
+    return str(value) or '""'
