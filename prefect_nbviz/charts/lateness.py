@@ -17,7 +17,6 @@ from prefect_nbviz.states import Theme, state_style
 
 _TITLE = "Lateness"
 _LATE, _ON_TIME = "late", "on time"
-_ROOM = 1.3  # of the longest bar: what is said of it stands behind it
 _FEW = 8
 _HOVER = "%{hovertext}<extra></extra>"
 _MICRO = pd.Timedelta(1, unit="us")
@@ -67,9 +66,9 @@ def plot_lateness(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     hovers = [*_hovers(groups)]
     fig.add_trace(_stack(late, _LATE, groups, hovers, _late_look(theme)))
     fig.add_trace(_stack(runs - late, _ON_TIME, groups, hovers, {"color": palette(theme).grid}))
-    fig.add_trace(groups.ends(runs, _ends(groups.drawn), theme=theme))
+    groups.end(fig, runs, _ends(groups.drawn), theme=theme)
     ticks = {"dtick": 1} if runs.max() <= _FEW else {}  # left alone, plotly marks halves of a few runs
-    return fig.update_xaxes(title="runs", tickformat=",d", range=[0, int(runs.max()) * _ROOM], **ticks)
+    return fig.update_xaxes(title="runs", tickformat=",d", range=[0, max(int(runs.max()), 1)], **ticks)
 
 
 def _subtitle(table: pd.DataFrame) -> str:
@@ -109,7 +108,7 @@ def _stack(count: Any, name: str, groups: Groups, hovers: list[str], marker: dic
 
 def _ends(drawn: pd.DataFrame) -> Iterator[str]:
     for runs, share, p95 in zip(drawn["runs"], drawn["late_share"], drawn["p95"], strict=True):
-        yield f"{share:.0%} · p95 {duration_text(p95 // _MICRO)}" if runs else "none has started or is due"
+        yield f"{share:.0%} · p95 {duration_text(p95 // _MICRO)}" if runs else "none started or due"
 
 
 def _hovers(groups: Groups) -> Iterator[str]:

@@ -28,7 +28,6 @@ _PARTS = {
 }
 """What the legend calls each part, and the state whose look it has."""
 
-_ROOM = 1.2  # of the longest bar: its length stands behind it
 _HOVER = "%{hovertext}<extra></extra>"
 
 
@@ -78,9 +77,10 @@ def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
     scale = Scale.of(totals, log=False)
     for word, lengths in shown.items():
         fig.add_trace(_stack(word, lengths, groups, scale, theme))
-    fig.add_trace(groups.ends(scale.values(totals), map(duration_text, totals.tolist()), theme=theme))
+    groups.end(fig, scale.values(totals), map(duration_text, totals.tolist()), theme=theme)
     high = max(int(totals.max()), 1) / scale.unit[1]
-    return fig.update_xaxes(scale.layout() | {"range": [0, high * _ROOM], "title": "time of all runs of a row"})
+    title = "time of the run" if "run_id" in table else "time of all runs of a row, added up"
+    return fig.update_xaxes(scale.layout() | {"range": [0, high], "title": title})
 
 
 def _micros(lengths: pd.Series) -> Integers:
@@ -91,15 +91,14 @@ def _micros(lengths: pd.Series) -> Integers:
 def _subtitle(table: pd.DataFrame, drawn: int, totals: Integers) -> str:
     about = table.attrs.get(frames.ATTRS, {})
     held, rows = about.get("runs", int(table["runs"].sum())), len(table) - drawn
-    by = about.get("by", [])
-    parts = [coverage(drawn if by == ["run_id"] else held, table, held=held)]
+    many = "tags" in about.get("by", [])
+    parts = [coverage(held if many else int(table["runs"].head(drawn).sum()), table, held=held)]
     if rows:
         left, whole = (duration_text(int(some.sum())) for some in (totals[drawn:], totals))
         parts.append(f"{rows:,} more {'row is' if rows == 1 else 'rows are'} not drawn, with {left} of {whole}")
-    if "tags" in by:
+    if many:
         parts.append("a run counts once under each of its tags")
-    open_runs = int(table["open_runs"].sum())
-    if open_runs and "tags" not in by:
+    elif open_runs := int(table["open_runs"].sum()):
         parts.append(f"{open_runs:,} not ended yet")
     if about.get("runs_without_intervals"):
         parts.append(f"{about['runs_without_intervals']:,} more have no history here")
