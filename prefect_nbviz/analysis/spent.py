@@ -157,10 +157,13 @@ def _joined(first: pd.DataFrame, runs: pd.DataFrame, by: list[str]) -> tuple[pd.
     frames.require(runs, [ids], made_by="read_flow_runs() or read_task_runs()")
     wanted = [*by, *(["expected_start_time"] if {*by} & {*HOURS} else [])]
     columns = [name for name in dict.fromkeys(wanted) if name in runs.columns and name not in {"run_id", "run_kind"}]
-    single = runs.drop_duplicates(ids).set_index(ids, drop=False)
-    found = single[columns].reindex(pd.Index(first["run_id"]))
-    without = int((~single.index.isin(first["run_id"])).sum())
-    return first.assign(**{name: found[name].array for name in columns}), without
+    code, distinct = pd.factorize(pd.concat([first["run_id"].astype("str"), runs[ids].astype("str")]))
+    of_runs = code[len(first) :]
+    known = np.flatnonzero((of_runs >= 0) & (of_runs < len(first)))
+    place = np.full(len(first), -1, dtype=np.int64)
+    place[of_runs[known]] = known
+    found = runs[columns].reset_index(drop=True).reindex(place)
+    return first.assign(**{name: found[name].array for name in columns}), len(distinct) - len(first)
 
 
 def _table(groups: Groups, lengths: Integers, is_open: npt.NDArray[np.bool_]) -> pd.DataFrame:
