@@ -20,8 +20,10 @@ def address(alone: str) -> str:
 @pytest.fixture(scope="module")
 def excused() -> frozenset[str]:
     return frozenset(
-        {  # Voila's own page asks for MathJax there, with any notebook, and says so where there is no network
-            "cdnjs.cloudflare.com",
+        {  # Voila's own page asks for icons and MathJax there, with any notebook, and says so where there is no network
+            "https://cdn.jsdelivr.net/npm/@fortawesome/fontawesome-free@%5E5/css/all.min.css",
+            "https://cdn.jsdelivr.net/npm/@fortawesome/fontawesome-free@%5E5/css/v4-shims.min.css",
+            "https://cdnjs.cloudflare.com/ajax/libs/mathjax/3.2.2/es5/latest.min.js",
             "Failed to load resource: net::ERR_NAME_NOT_RESOLVED",
             "Failed to load resource: net::ERR_INTERNET_DISCONNECTED",
             "error: MathJax is not defined",
