@@ -10,20 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prefect_nbviz.analysis.counts import run_counts
+    from prefect_nbviz.analysis.durations import duration_table
+    from prefect_nbviz.analysis.failures import failure_table
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.charts.counts import plot_state_counts
+    from prefect_nbviz.charts.durations import plot_durations
     from prefect_nbviz.charts.history import plot_run_counts
     from prefect_nbviz.charts.timeline import plot_state_timeline
     from prefect_nbviz.magics import load_ipython_extension
-    from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
+    from prefect_nbviz.query import FlowRunQuery, TaskRunQuery, query_from_json
     from prefect_nbviz.reading.checking import check
     from prefect_nbviz.reading.connection import Connection
     from prefect_nbviz.reading.futures import read_futures
     from prefect_nbviz.reading.histories import read_states
+    from prefect_nbviz.reading.logs import read_logs
     from prefect_nbviz.reading.runs import read_flow_runs, read_state_type_counts, read_task_runs
     from prefect_nbviz.reading.tallies import count_runs, read_run_counts
     from prefect_nbviz.widgets.explorer import RunExplorer, explore
     from prefect_nbviz.widgets.timeline import StateTimeline
+    from prefect_nbviz.widgets.watch import TaskWatch, watch
 
 __version__ = "0.1.0"
 
@@ -33,21 +38,28 @@ _HOMES = {
     "RunExplorer": "widgets.explorer",
     "StateTimeline": "widgets.timeline",
     "TaskRunQuery": "query",
+    "TaskWatch": "widgets.watch",
     "check": "reading.checking",
     "count_runs": "reading.tallies",
+    "duration_table": "analysis.durations",
     "explore": "widgets.explorer",
+    "failure_table": "analysis.failures",
     "load_ipython_extension": "magics",
+    "plot_durations": "charts.durations",
     "plot_run_counts": "charts.history",
     "plot_state_counts": "charts.counts",
     "plot_state_timeline": "charts.timeline",
+    "query_from_json": "query",
     "read_flow_runs": "reading.runs",
     "read_futures": "reading.futures",
+    "read_logs": "reading.logs",
     "read_run_counts": "reading.tallies",
     "read_state_type_counts": "reading.runs",
     "read_states": "reading.histories",
     "read_task_runs": "reading.runs",
     "run_counts": "analysis.counts",
     "state_intervals": "analysis.intervals",
+    "watch": "widgets.watch",
 }
 """Where each public name lives: it is imported when first used, since Prefect, plotly and the widgets take seconds."""
 
@@ -57,21 +69,28 @@ __all__ = [
     "RunExplorer",
     "StateTimeline",
     "TaskRunQuery",
+    "TaskWatch",
     "check",
     "count_runs",
+    "duration_table",
     "explore",
+    "failure_table",
     "load_ipython_extension",
+    "plot_durations",
     "plot_run_counts",
     "plot_state_counts",
     "plot_state_timeline",
+    "query_from_json",
     "read_flow_runs",
     "read_futures",
+    "read_logs",
     "read_run_counts",
     "read_state_type_counts",
     "read_states",
     "read_task_runs",
     "run_counts",
     "state_intervals",
+    "watch",
 ]
 
 

@@ -63,3 +63,7 @@ class Abilities:
             "created_by": not self.filters_by_creator,
         }
         return [criterion for criterion, is_lacking in lacks.items() if is_lacking]
+
+
+NEWEST, OLDEST = Abilities(), Abilities((3,))
+"""What the newest server of Prefect 3 can do, and what each can."""

@@ -20,6 +20,7 @@ COUNTED = tuple(
 """The columns that runs of either kind are counted by."""
 
 _SECOND = timedelta(seconds=1)
+_LENGTHS = ("1s", "5s", "15s", "1min", "5min", "15min", "1h", "3h", "6h", "12h", "1D", "7D", "28D")
 
 
 def check(freq: object, tz: object) -> tuple[str, str]:
@@ -43,6 +44,17 @@ def check(freq: object, tz: object) -> tuple[str, str]:
     if second - first < pd.Timedelta(seconds=1) or (second - first).nanoseconds:
         raise QueryError(f"freq cannot be {freq!r}: bins last a second at least, and whole microseconds.")
     return text, forms.zone("tz", tz).key
+
+
+def freq_for(span: timedelta, *, at_most: int = 80) -> str:
+    """Give the length of the shortest bins of which a span holds no more than so many; of bins of weeks, more.
+
+    Examples
+    --------
+    >>> freq_for(timedelta(hours=1)), freq_for(timedelta(days=1)), freq_for(timedelta(days=30))
+    ('1min', '1h', '12h')
+    """
+    return next((freq for freq in _LENGTHS if span <= at_most * pd.Timedelta(freq)), _LENGTHS[-1])
 
 
 def _text_of(freq: object) -> str:

@@ -5,6 +5,7 @@ PrefectNbvizError
 ├── QueryError            a criterion that cannot be: unknown, misspelt, out of range (also a ValueError)
 ├── FrameError            a frame without the columns that are needed (also a ValueError)
 ├── DemoError             the demo cannot start
+├── PresetError           the file of saved filters cannot be read or written, or has none of that name
 └── ServerError           the server, or the way to it
     ├── NotConnectedError     no API URL is set
     ├── UnreachableError      nothing answers there, or it stopped answering
@@ -23,7 +24,10 @@ PrefectNbvizWarning (UserWarning)
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 
@@ -41,6 +45,10 @@ class FrameError(PrefectNbvizError, ValueError):
 
 class DemoError(PrefectNbvizError):
     """The demo cannot start."""
+
+
+class PresetError(PrefectNbvizError):
+    """The file of saved filters cannot be read or written, or has none of that name."""
 
 
 class ServerError(PrefectNbvizError):
@@ -85,6 +93,37 @@ class IncompleteWarning(PrefectNbvizWarning):
 
 class UnknownNameWarning(PrefectNbvizWarning):
     """Nothing on the server has that name."""
+
+
+_HEARD: ContextVar[list[str] | None] = ContextVar("heard", default=None)
+
+
+def warn(sentence: str, category: type[PrefectNbvizWarning], *, stacklevel: int) -> None:
+    """Warn of something, or tell whoever listens."""
+    listener = _HEARD.get()
+    if listener is None:
+        warnings.warn(sentence, category, stacklevel=stacklevel + 1)
+    else:
+        listener.append(sentence)
+
+
+@contextmanager
+def heard() -> Iterator[list[str]]:
+    """Give a list that gets what this thread would be warned of: Python's own `catch_warnings` is for one thread only.
+
+    Examples
+    --------
+    >>> with heard() as sentences:
+    ...     warn("Read the first 10 of 12.", IncompleteWarning, stacklevel=1)
+    >>> sentences
+    ['Read the first 10 of 12.']
+    """
+    sentences: list[str] = []
+    token = _HEARD.set(sentences)
+    try:
+        yield sentences
+    finally:
+        _HEARD.reset(token)
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

@@ -28,24 +28,50 @@ def criteria_of(text: str | bytes, kind: RunKind) -> dict[str, Any]:
     QueryError
         This is no text, the text no JSON, no object, or a query of the other kind.
     """
+    return without_kind(_parsed(text, f"criteria in a dict are {_TYPES[kind]}(**criteria)"), kind)
+
+
+def kind_of(text: str | bytes) -> RunKind:
+    """Give the kind of run that JSON text of a query is about.
+
+    Raises
+    ------
+    QueryError
+        This is no text, the text no JSON or no object, or it does not say the kind.
+    """
+    criteria = _as_object(_parsed(text, "of FlowRunQuery and TaskRunQuery, to_json gives it"))
+    kind = criteria.get("kind")
+    if kind is None:
+        raise QueryError('This query does not say its kind: add "kind": "flow_run" or "kind": "task_run".')
+    return _known_kind(kind)
+
+
+def _parsed(text: object, instead: str) -> Any:
     if not isinstance(text, str | bytes):
-        raise QueryError(
-            f"from_json takes JSON text, not {type(text).__name__}; criteria in a dict are {_TYPES[kind]}(**criteria)."
-        )
+        raise QueryError(f"from_json takes JSON text, not {type(text).__name__}; {instead}.")
     try:
-        criteria = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise QueryError(f'This is no JSON: {error}. A query is an object such as {{"since": "1d"}}.') from error
-    return without_kind(criteria, kind)
 
 
 def without_kind(criteria: object, kind: RunKind) -> dict[str, Any]:
     """Give criteria without their kind, once it is the one that is wanted."""
-    if not isinstance(criteria, Mapping):
-        raise QueryError(f'A query as JSON is an object such as {{"since": "1d"}}, not {json.dumps(criteria)[:60]}.')
-    found = criteria.get("kind", kind)
-    if found == kind:
-        return {word: value for word, value in criteria.items() if word != "kind"}
-    if isinstance(found, str) and found in _TYPES:
-        raise QueryError(f"This is a query of the kind {found}: read it with {_TYPES[found]}.from_json.")
-    raise QueryError(f"kind cannot be {found!r}.{did_you_mean(str(found), _TYPES)} It is one of: {', '.join(_TYPES)}.")
+    found = _as_object(criteria).get("kind", kind)
+    if found != kind:
+        other = _known_kind(found)
+        raise QueryError(f"This is a query of the kind {other}: read it with {_TYPES[other]}.from_json.")
+    return {word: value for word, value in _as_object(criteria).items() if word != "kind"}
+
+
+def _as_object(criteria: object) -> Mapping[str, Any]:
+    if isinstance(criteria, Mapping):
+        return criteria
+    raise QueryError(f'A query as JSON is an object such as {{"since": "1d"}}, not {json.dumps(criteria)[:60]}.')
+
+
+def _known_kind(kind: object) -> RunKind:
+    for known in _TYPES:
+        if kind == known:
+            return known
+    raise QueryError(f"kind cannot be {kind!r}.{did_you_mean(str(kind), _TYPES)} It is one of: {', '.join(_TYPES)}.")

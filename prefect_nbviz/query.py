@@ -12,7 +12,7 @@ from prefect_nbviz.abilities import Abilities
 from prefect_nbviz.criteria import DEFAULT_LIMIT, FlowRunCriteria, RunCriteria, RunKind, TaskRunCriteria
 from prefect_nbviz.curl_code import curl_code
 from prefect_nbviz.errors import QueryError
-from prefect_nbviz.json_code import criteria_of, json_code, without_kind
+from prefect_nbviz.json_code import criteria_of, json_code, kind_of, without_kind
 from prefect_nbviz.plan import Plan
 from prefect_nbviz.prelude import make_whole_plan
 from prefect_nbviz.python_code import python_code
@@ -25,6 +25,7 @@ __all__ = [
     "RunQuery",
     "TaskRunQuery",
     "as_query",
+    "query_from_json",
     "query_of_either",
 ]
 
@@ -236,3 +237,19 @@ def query_of_either(query: object, criteria: Mapping[str, Any]) -> RunQuery:
     words = ", ".join(f"{word}={value!r}" for word, value in criteria.items()) or "since='1d'"
     came = "" if query is None else f", not {type(query).__name__}"
     raise QueryError(f"Say which runs: FlowRunQuery({words}) or TaskRunQuery({words}){came}.")
+
+
+def query_from_json(text: str | bytes) -> FlowRunQuery | TaskRunQuery:
+    """Read a query of either kind of run from JSON text that says which, as `to_json` gives it.
+
+    Raises
+    ------
+    QueryError
+        The text is no JSON, or does not say the kind, or has a criterion that cannot be.
+
+    Examples
+    --------
+    >>> query_from_json('{"kind": "task_run", "state_type": "FAILED", "since": "1d"}')
+    TaskRunQuery(state_type=['FAILED'], since='1d')
+    """
+    return FlowRunQuery.from_json(text) if kind_of(text) == "flow_run" else TaskRunQuery.from_json(text)

@@ -39,7 +39,11 @@ class Column:
 _STATE = (
     Column("state_type", STATE_TYPE, "type of the present state: " + ", ".join(STATE_TYPES)),
     Column("state_name", REPEATED_TEXT, "name of the present state, such as Late, AwaitingRetry, TimedOut"),
+    Column(
+        "state_message", REPEATED_TEXT, "what the present state says, such as the error; missing if it says nothing"
+    ),
 )
+_STATE_ID = Column("state_id", TEXT, "id of the present state; histories only grow, so that with it none has changed")
 
 _TIMES = (
     Column("expected_start_time", TIME, "when it was meant to start; a task run: when it became Pending"),
@@ -75,6 +79,7 @@ FLOW_RUNS = (
     Column("deployment_id", TEXT, "id of its deployment"),
     Column("work_pool_id", TEXT, "id of its work pool"),
     Column("work_queue_id", TEXT, "id of its work queue"),
+    _STATE_ID,
 )
 
 TASK_RUNS = (
@@ -89,6 +94,7 @@ TASK_RUNS = (
     Column("run_count", COUNT, "how many times it entered a running state"),
     Column("tags", TUPLE, "its tags, a tuple of text"),
     Column("upstream_task_run_ids", TUPLE, "ids of the task runs whose results it took, a tuple of text"),
+    _STATE_ID,
 )
 
 STATES = (
@@ -123,6 +129,16 @@ INTERVALS = (
     Column("message", TEXT, "what the state says, such as the error"),
 )
 
+LOGS = (
+    Column("timestamp", TIME, "when the line was logged"),
+    Column("level", COUNT, "its level as a number: 10 DEBUG, 20 INFO, 30 WARNING, 40 ERROR, 50 CRITICAL"),
+    Column("level_name", REPEATED_TEXT, "the name of its level; of one without a name, Level and the number"),
+    Column("logger_name", REPEATED_TEXT, "name of its logger, such as prefect.task_runs"),
+    Column("message", TEXT, "what it says, with the traceback if it has one"),
+    Column("flow_run_id", TEXT, "id of the flow run that it is from; missing for a task that ran outside a flow"),
+    Column("task_run_id", TEXT, "id of the task run that it is from; missing if it is from the flow run itself"),
+)
+
 
 FUTURES = (
     *TASK_RUNS,
@@ -141,6 +157,17 @@ RUN_COUNTS = (
     Column("runs", COUNT, "how many runs were expected to start in the bin and are in that state now"),
 )
 
+FAILURES = (
+    Column("pattern", TEXT, "what the states say, with what varies masked; missing if they say nothing"),
+    Column("runs", COUNT, "how many runs failed or crashed with it"),
+    Column("state_names", TUPLE, "names of their states, a tuple of text"),
+    Column("flow_names", TUPLE, "names of their flows, a tuple of text"),
+    Column("task_keys", TUPLE, "keys of their tasks, a tuple of text; empty for flow runs"),
+    Column("first_seen", TIME, "when the first of them ended, or started, or was to start if it has no such time"),
+    Column("last_seen", TIME, "likewise, the last of them"),
+    Column("example_run_id", TEXT, "id of the last of them"),
+    Column("example_message", TEXT, "what the state of that run says, whole"),
+)
 
 CHECKS = (
     Column("check", TEXT, "what was looked at"),

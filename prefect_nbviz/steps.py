@@ -24,6 +24,9 @@ class Step:
     criterion: str
     """The criterion that it does, or a word on why it is done here."""
 
+    field: str
+    """The field of a row that it looks at."""
+
     keeps: Callable[[Row], bool]
     """Whether a row of the server's answer stays."""
 
@@ -42,6 +45,7 @@ def steps(query: RunCriteria, window: Window, abilities: Abilities) -> Iterable[
         names = frozenset(query.state_name_not)
         yield Step(
             "state_name_not",
+            "state_name",
             lambda row: row["state_name"] is not None and row["state_name"] not in names,
             f"run.state_name is not None and run.state_name not in {sorted(names)!r}",
             f".state_name != null and (.state_name | {jq_among(names)} | not)",
@@ -50,6 +54,7 @@ def steps(query: RunCriteria, window: Window, abilities: Abilities) -> Iterable[
         ids = frozenset(unwanted_ids(query))
         yield Step(
             "ids_not",
+            "id",
             lambda row: row["id"] not in ids,
             f"str(run.id) not in {{{', '.join(map(repr, sorted(ids)))}}}",
             f".id | {jq_among(ids)} | not",
@@ -57,7 +62,7 @@ def steps(query: RunCriteria, window: Window, abilities: Abilities) -> Iterable[
     if query.run_count_min is not None:
         least = query.run_count_min
         keeps = f".run_count >= {least}"
-        yield Step("run_count_min", lambda row: row["run_count"] >= least, f"run{keeps}", keeps)
+        yield Step("run_count_min", "run_count", lambda row: row["run_count"] >= least, f"run{keeps}", keeps)
     if query.time_field == "end_time" and not abilities.filters_by_end_time(query.kind):
         yield from _end_steps(window)
     if isinstance(query, FlowRunCriteria):
@@ -69,6 +74,7 @@ def _name_steps(query: RunCriteria) -> Iterable[Step]:
         text = query.name_like.lower()
         yield Step(
             "name_like: characters that SQL takes as wildcards",
+            "name",
             lambda row: text in row["name"].lower(),
             f"{text!r} in run.name.lower()",
             f".name | {_jq_holds(text)}",
@@ -77,6 +83,7 @@ def _name_steps(query: RunCriteria) -> Iterable[Step]:
         unwanted = frozenset(query.name_not)
         yield Step(
             "name_not",
+            "name",
             lambda row: row["name"] not in unwanted,
             f"run.name not in {sorted(unwanted)!r}",
             f".name | {jq_among(unwanted)} | not",
@@ -88,6 +95,7 @@ def _tag_steps(query: RunCriteria) -> Iterable[Step]:
         unwanted = frozenset(query.tags_none)
         yield Step(
             "tags_none",
+            "tags",
             lambda row: unwanted.isdisjoint(row["tags"]),
             f"not set({sorted(unwanted)!r}) & set(run.tags)",
             f".tags - {json.dumps(sorted(unwanted))} == .tags",
@@ -96,6 +104,7 @@ def _tag_steps(query: RunCriteria) -> Iterable[Step]:
         keys = frozenset(query.tag_keys)
         yield Step(
             "tag_keys",
+            "tags",
             lambda row: keys <= {tag.partition(":")[0].strip() for tag in row["tags"] if ":" in tag},
             f"set({sorted(keys)!r}) <= {{tag.partition(':')[0].strip() for tag in run.tags if ':' in tag}}",
             f'{json.dumps(sorted(keys))} - [.tags[] | select(contains(":")) | split(":")[0] | {_JQ_STRIP}] == []',
@@ -107,6 +116,7 @@ def _end_steps(window: Window) -> Iterable[Step]:
     if since is not None:
         yield Step(
             "since: this server cannot filter task runs by end_time",
+            "end_time",
             lambda row: row["end_time"] is not None and moment(row["end_time"]) >= since,
             f"run.end_time is not None and run.end_time >= datetime.fromisoformat({since.isoformat()!r})",
             f".end_time != null and (.end_time | micros) >= {_micros(since)}",
@@ -114,6 +124,7 @@ def _end_steps(window: Window) -> Iterable[Step]:
     if until is not None:
         yield Step(
             "until: this server cannot filter task runs by end_time",
+            "end_time",
             lambda row: row["end_time"] is not None and moment(row["end_time"]) <= until,
             f"run.end_time is not None and run.end_time <= datetime.fromisoformat({until.isoformat()!r})",
             f".end_time != null and (.end_time | micros) <= {_micros(until)}",
@@ -126,6 +137,7 @@ def _flow_run_steps(query: FlowRunCriteria, abilities: Abilities) -> Iterable[St
         creators = frozenset(wanted)
         yield Step(
             "created_by: this server cannot filter by it",
+            "created_by",
             lambda row: not creators.isdisjoint((row["created_by"] or {}).get(word) for word in ("type", "id")),
             f"run.created_by is not None and {{run.created_by.type, str(run.created_by.id)}} & set({sorted(creators)!r})",
             f".created_by | (.type, .id) | {jq_among(creators)}",
@@ -133,6 +145,7 @@ def _flow_run_steps(query: FlowRunCriteria, abilities: Abilities) -> Iterable[St
     if query.auto_scheduled is not None:
         is_wanted = query.auto_scheduled
         yield Step(
+            "auto_scheduled",
             "auto_scheduled",
             lambda row: bool(row["auto_scheduled"]) is is_wanted,
             f"run.auto_scheduled is {is_wanted}",
@@ -147,6 +160,7 @@ def _parameter_step(name: str, value: Any) -> Step:
     is_equal = f"is_same({found}, {value!r})" if _is_ambiguous(value) else f"{found} == {value!r}"
     return Step(
         f"parameters: {name}",
+        "parameters",
         lambda row: name in row["parameters"] and is_same(row["parameters"][name], value),
         f"{name!r} in run.parameters and {is_equal}",
         _jq_parameter(name, value),

@@ -158,6 +158,7 @@ def _lateness(row: Row) -> float:
 def _fits(value: Any, wanted: dict[str, Any]) -> bool:
     checks: dict[str, Callable[[Any], bool]] = {
         "any_": lambda given: value in given,
+        "not_any_": lambda given: value is not None and value not in given,
         "all_": lambda given: set(given) <= set(value),
         "after_": lambda given: value is not None and datetime.fromisoformat(value) >= datetime.fromisoformat(given),
         "before_": lambda given: value is not None and datetime.fromisoformat(value) <= datetime.fromisoformat(given),

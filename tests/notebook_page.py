@@ -89,6 +89,11 @@ def find_state(explorer: Locator, state: str) -> Locator:
     return explorer.get_by_role("button", name=re.compile(rf"^{state} \d+$"))
 
 
+def find_rows(explorer: Locator) -> Locator:
+    """Give the rows of the table that are drawn."""
+    return explorer.get_by_role("grid", name="Runs").locator("tbody tr")
+
+
 def open_tab(explorer: Locator, name: str) -> None:
     """Show a view."""
     explorer.get_by_role("tab", name=name, exact=True).click()
@@ -97,17 +102,18 @@ def open_tab(explorer: Locator, name: str) -> None:
 def find_failed_runs(explorer: Locator, shots: Path, front_end: str) -> None:
     """Load all, look at a table and a timeline, choose the failed ones, load those, and see their number said."""
     load(explorer)
-    expect(explorer.locator("table.dataTable tbody tr").nth(5)).to_be_visible()
+    expect(find_rows(explorer).nth(5)).to_be_visible(timeout=PATIENCE)
     explorer.screenshot(path=shots / f"{front_end}-table.png")
     open_tab(explorer, "Timeline")
-    expect(explorer.get_by_label(TIMELINE, exact=True).locator(".gtitle").first).to_be_visible()
+    expect(explorer.get_by_label(TIMELINE, exact=True).locator(".gtitle").first).to_be_visible(timeout=PATIENCE)
     explorer.screenshot(path=shots / f"{front_end}-timeline.png")
     chip = find_state(explorer, "Failed")
     failed = int(chip.inner_text().split()[-1])
     chip.click()
     load(explorer)
-    expect(explorer.get_by_text(re.compile(rf"^{failed} (of \d+ )?task runs · FAILED · last 24 h"))).to_be_visible()
+    said = explorer.get_by_text(re.compile(rf"^{failed} (of \d+ )?task runs · FAILED · last 24 h"))
+    expect(said).to_be_visible(timeout=PATIENCE)
     open_tab(explorer, "Table")
-    expect(explorer.locator("table.dataTable tbody .nbviz-is-failed")).to_have_count(failed)
+    expect(find_rows(explorer).locator(".nbviz-is-failed")).to_have_count(failed)
     explorer.screenshot(path=shots / f"{front_end}-failed.png")
     assert failed > 1

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from datetime import timedelta, tzinfo
 
 import pandas as pd
 
 from prefect_nbviz import bins, frames, schema
-from prefect_nbviz.errors import FrameError, IncompleteWarning
+from prefect_nbviz.errors import FrameError, IncompleteWarning, warn
 
 
 def run_counts(runs: pd.DataFrame, *, freq: str | timedelta = "1h", tz: str | tzinfo = "UTC") -> pd.DataFrame:
@@ -73,5 +72,5 @@ def _left_out(held: int, counted: int, reason: str | None) -> dict[str, object]:
     if counted == held:
         return {}
     sentence = f"{held - counted:,} of {held:,} runs have no expected start: they are in no bin."
-    warnings.warn(sentence, IncompleteWarning, stacklevel=3)
+    warn(sentence, IncompleteWarning, stacklevel=3)
     return {"truncated": True, "reason": f"{reason} {sentence}" if reason else sentence}

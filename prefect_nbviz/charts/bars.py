@@ -75,6 +75,17 @@ def draw_bars(
     return fig.update_yaxes(settings, range=[shown - 0.5, -0.5])
 
 
+def end_symbol(state_type: str, state_name: str) -> str:
+    """Give the symbol of a state in which runs end.
+
+    Examples
+    --------
+    >>> end_symbol("FAILED", "TimedOut"), end_symbol("FAILED", "my own")
+    ('triangle-down', 'x')
+    """
+    return _SYMBOLS.get(state_name) or _SYMBOLS.get(state_type, "circle")
+
+
 def _rows(intervals: pd.DataFrame, runs: Iterable[str]) -> pd.DataFrame:
     """Give the name and the label of each run, in their order."""
     first = intervals.groupby(intervals["run_id"].map(str), sort=False)["run_name"].first()
@@ -144,8 +155,8 @@ def _bars(stays: pd.DataFrame, key: tuple[str, str], row: float, theme: Theme) -
 
 
 def _ends(stays: pd.DataFrame, key: tuple[str, str], row: float, theme: Theme) -> go.Scatter:
-    symbol = _SYMBOLS.get(key[1]) or _SYMBOLS[key[0]]
     color = state_style(*key, theme=theme).color
+    symbol = end_symbol(*key)
     return _points(stays, "start", {"symbol": symbol, "color": color, "size": _size(row), "line": _edge(row, theme)})
 
 

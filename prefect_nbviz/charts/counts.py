@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames
+from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
 from prefect_nbviz.charts.style import (
     Integers,
     figure,
@@ -19,7 +20,7 @@ from prefect_nbviz.charts.style import (
     state_codes,
     state_labels,
 )
-from prefect_nbviz.charts.values import Values, largest
+from prefect_nbviz.charts.values import Values, largest, rows_of
 from prefect_nbviz.charts.words import coverage, message_lines, safe, unique_labels
 from prefect_nbviz.errors import QueryError, did_you_mean
 from prefect_nbviz.states import Theme, state_style
@@ -79,6 +80,33 @@ def plot_state_counts(runs: pd.DataFrame, *, by: str = "state_type", theme: Them
         empty = figure("States", coverage(0, runs, held=0), theme=theme, plot=160)
         return note(empty, "No runs to count", theme=theme)
     return _by_state(runs, by, theme) if by in _NAMED else _by_value(runs, by, theme)
+
+
+def state_count_picks(runs: pd.DataFrame, *, by: str = "state_type") -> PointPicks:
+    """Give which runs each bar of `plot_state_counts` stands for.
+
+    Parameters
+    ----------
+    runs, by
+        Those of `plot_state_counts`, with the ids of the runs.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({"state_type": ["FAILED", "COMPLETED", "FAILED"], "task_run_id": ["a", "b", "c"]})
+    >>> state_count_picks(runs).runs({"points": [[0, 1]]})
+    ('a', 'c')
+    """
+    ids = run_ids(runs)
+    if runs.empty:
+        return PointPicks(ids, [])
+    if by in _NAMED:
+        return PointPicks(ids, [Members(state_codes(runs, by_name=by == "state_name")[0], np.arange(len(runs)))])
+    codes, states = state_codes(runs, by_name="state_name" in runs.columns)
+    values = largest(runs[by], codes, states=len(states), most=MAX_VALUES_DRAWN)
+    rows = rows_of(runs[by], values.texts)
+    point, run = np.repeat(np.arange(len(rows)), [len(one) for one in rows]), np.concatenate(rows)
+    parts = [codes[run] == state for state in range(len(states))]
+    return PointPicks(ids, [Members(point[part], run[part]) for part in parts if part.any()])
 
 
 def _by_state(runs: pd.DataFrame, by: str, theme: Theme) -> go.Figure:

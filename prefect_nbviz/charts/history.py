@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema
-from prefect_nbviz.charts.clock import TICKS, WallClock, zone_of
+from prefect_nbviz.charts.clock import TICKS, Integers, WallClock, micros, zone_of
+from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
 from prefect_nbviz.charts.style import figure, fill, note, state_codes, state_labels
 from prefect_nbviz.charts.words import coverage
 from prefect_nbviz.states import Theme, state_style
@@ -71,6 +73,53 @@ def plot_run_counts(counts: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
     fig.update_layout(barmode="stack", bargap=0)
     fig.update_xaxes(type="date", title=f"expected start ({clock.name})", tickformatstops=TICKS)
     return fig.update_yaxes(title="runs", rangemode="tozero", tickformat=",d")
+
+
+def run_count_picks(counts: pd.DataFrame, runs: pd.DataFrame) -> PointPicks:
+    """Give which runs of a frame each bar of `plot_run_counts` stands for; the bar may count others too.
+
+    Parameters
+    ----------
+    counts
+        That of `plot_run_counts`.
+    runs
+        The runs that can be picked, with their ids: those whose expected start is in the bin and that are in its
+        state. One that has changed its state since it was counted is of no bar, or of another.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({
+    ...     "task_run_id": ["a", "b"], "expected_start_time": pd.to_datetime(["2026-01-01T06:01Z", None]),
+    ...     "state_type": "FAILED", "state_name": "TimedOut",
+    ... })
+    >>> from prefect_nbviz.bins import counts
+    >>> run_count_picks(counts(runs, "1h", "UTC"), runs).runs({"points": [[0, 0]]})
+    ('a',)
+    """
+    row, run = _rows_of_runs(counts, runs)
+    codes, states = state_codes(counts)
+    traces = []
+    for state in range(len(states)):
+        drawn = np.flatnonzero(codes == state)
+        part = codes[row] == state
+        traces.append(Members(np.searchsorted(drawn, row[part]), run[part]))
+    return PointPicks(run_ids(runs), traces)
+
+
+def _rows_of_runs(counts: pd.DataFrame, runs: pd.DataFrame) -> tuple[Integers, Integers]:
+    """Give rows of the counts, and beside each the place of a run that is in its bin and its state."""
+    bins = counts[["bin_start", "bin_end"]].drop_duplicates("bin_start").sort_values("bin_start")
+    starts, ends = (micros(bins[column]) for column in ("bin_start", "bin_end"))
+    timed = np.flatnonzero(runs["expected_start_time"].notna())
+    at = micros(runs["expected_start_time"].iloc[timed])
+    place = np.searchsorted(starts, at, side="right") - 1
+    is_held = (place >= 0) & (at < np.append(ends, 0)[place])
+    timed, place = timed[is_held], place[is_held]
+    states = runs[["state_type", "state_name"]].iloc[timed].astype("str")
+    held = states.assign(run=timed, bin=starts[place])
+    rows = counts[["state_type", "state_name"]].astype("str").assign(row=np.arange(len(counts)))
+    joined = rows.assign(bin=micros(counts["bin_start"])).merge(held, on=["bin", "state_type", "state_name"])
+    return joined["row"].to_numpy(dtype=np.int64), joined["run"].to_numpy(dtype=np.int64)
 
 
 def _bars(counts: pd.DataFrame, key: tuple[str, str], label: str, clock: WallClock, theme: Theme) -> go.Bar:

@@ -53,16 +53,16 @@ def draw_pixels(
     colors = shades(cells.stays.keys, theme)
     said = f"{subtitle}; {len(cells.stays.row):,} stays as pixels, {_lines_text(cells, unit)}"
     fig = figure("Timeline", said, theme=theme, plot=plot, legend=labels)
-    fig.add_layout_image(_image(cells, axis, png_address(cells.picture(), colors)))
+    fig.add_layout_image(placed(cells, axis, png_address(cells.picture(), colors)))
     fig.add_trace(_hovers(cells, axis, names, labels))
     fig.add_traces([_legend_entry(label, color) for label, color in zip(labels, colors, strict=True)])
     fig.update_layout(xaxis=axis.layout(), hovermode="closest", hoverdistance=_NEAR)
     fig.update_layout(legend={"itemclick": False, "itemdoubleclick": False})
-    ends = [cells.lines * _rows_of_line(cells) - 0.5, -0.5]
+    ends = [cells.lines * rows_of_line(cells) - 0.5, -0.5]
     return fig.update_yaxes(_ticks(cells, names, unit, plot), range=ends, showgrid=False)
 
 
-def _rows_of_line(cells: Cells) -> int:
+def rows_of_line(cells: Cells) -> int:
     """Give what the axis of rows counts for a line: a woven one is a place, not rows that follow each other."""
     return 1 if cells.is_woven else cells.per_line
 
@@ -99,7 +99,7 @@ def _lines_text(cells: Cells, unit: str) -> str:
     return f"each line holds up to {cells.per_line:,} {'runs' if unit == 'run' else 'values of ' + safe(unit)}"
 
 
-def _image(cells: Cells, axis: TimeAxis, address: str) -> dict[str, Any]:
+def placed(cells: Cells, axis: TimeAxis, address: str) -> dict[str, Any]:
     """Place the picture: plotly takes lengths of time in milliseconds."""
     return {
         "source": address,
@@ -108,7 +108,7 @@ def _image(cells: Cells, axis: TimeAxis, address: str) -> dict[str, Any]:
         "x": str(axis.wall(np.array([cells.view.start]))[0]),
         "y": -0.5,
         "sizex": (cells.view.end - cells.view.start) / _MILLI,
-        "sizey": cells.lines * _rows_of_line(cells),
+        "sizey": cells.lines * rows_of_line(cells),
         "sizing": "stretch",
         "yanchor": "top",
         "layer": "above",
@@ -142,7 +142,7 @@ def _hovers(cells: Cells, axis: TimeAxis, names: pd.Series, labels: list[str]) -
     return go.Scatter(
         mode="none",
         x=((begin + end) / 2 + axis.offset) / _MILLI,
-        y=(blocks.line + below) / 2 * _rows_of_line(cells) - 0.5,
+        y=(blocks.line + below) / 2 * rows_of_line(cells) - 0.5,
         hovertext=["<br>".join(filter(None, parts)) for parts in lines],
         hovertemplate=_HOVER,
         showlegend=False,

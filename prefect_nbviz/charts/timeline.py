@@ -14,6 +14,8 @@ import plotly.graph_objects as go
 from prefect_nbviz import frames
 from prefect_nbviz.charts.bars import ROW, draw_bars
 from prefect_nbviz.charts.clock import Integers, TimeAxis, moment, read_wall, zone_of
+from prefect_nbviz.charts.picks import Picks, PointPicks
+from prefect_nbviz.charts.pixel_picks import PixelPicks
 from prefect_nbviz.charts.pixels import Cells
 from prefect_nbviz.charts.raster import draw_pixels
 from prefect_nbviz.charts.stays import Stays, View
@@ -109,15 +111,20 @@ class Timeline:
     ----------
     intervals, group_by, tz
         Those of `plot_state_timeline`.
+    compact
+        Whether all of it is to be seen at once, however many its rows are and however long what is open lasts.
     """
 
-    def __init__(self, intervals: pd.DataFrame, *, group_by: str | None = None, tz: str = "UTC") -> None:
+    def __init__(
+        self, intervals: pd.DataFrame, *, group_by: str | None = None, tz: str = "UTC", compact: bool = False
+    ) -> None:
         frames.require(intervals, NEEDED, made_by="state_intervals()")
         if group_by is not None and group_by not in intervals.columns:
             hint = did_you_mean(str(group_by), map(str, intervals.columns))
             raise QueryError(f"group_by cannot be {group_by!r}.{hint} It is a column of the intervals.")
         self._intervals = intervals
         self._group_by = group_by
+        self._is_compact = compact
         self._zone = zone_of(tz)
         self._stays = Stays.of(intervals, rows=group_by or "run_id")
         self._coverage = coverage(self._stays.runs, intervals, held=self._stays.runs)
@@ -127,12 +134,21 @@ class Timeline:
         if self._intervals.empty:
             empty = figure("Timeline", self._coverage, theme=theme, plot=160)
             return note(empty, "No states to draw", theme=theme)
-        if view is None and self._is_few(self._stays, MAX_RUNS_AS_BARS, MAX_STAYS_AS_BARS):
+        is_few = self._is_few(self._stays, MAX_RUNS_AS_BARS, MAX_STAYS_AS_BARS)
+        if view is None and is_few and not self._is_compact:
             axis = self._whole()
             return draw_bars(
                 self._intervals, self._stays.names(self._stays.rows), axis, subtitle=self._coverage, theme=theme
             )
         return self._part(view, theme)
+
+    def picks(self, fig: go.Figure, view: View | None = None, *, theme: Theme) -> Picks:
+        """Give which runs a person picks in a figure, which is that of a view, or of all."""
+        if not fig.layout.images:
+            return PointPicks.of_points([() if trace.customdata is None else trace.customdata for trace in fig.data])
+        axis = self._axis(view)
+        cells = Cells.of(self._stays, view or View(axis.start, axis.end), plot=self._plot)
+        return PixelPicks(cells, axis, self._intervals["run_id"], theme)
 
     def view(self, seen: Mapping[str, Any]) -> View:
         """Give the view that a person has moved the axes of a figure to.
@@ -160,12 +176,15 @@ class Timeline:
     def _is_few(self, stays: Stays, most_runs: int, most_stays: int) -> bool:
         return self._group_by is None and stays.runs <= most_runs and len(stays.row) <= most_stays
 
+    def _axis(self, view: View | None) -> TimeAxis:
+        return self._whole() if view is None else TimeAxis(self._zone, view.start, view.end, last=view.end)
+
     def _whole(self) -> TimeAxis:
         """Give the axis of the first view: stays that are open for long would squash all that happened."""
         first, last = int(self._stays.start.min()), int(self._stays.end.max())
         is_open = self._intervals["is_open"].to_numpy(dtype=bool)[self._stays.place]
         settled = max(int(self._stays.start.max()), int(self._stays.end[~is_open].max(initial=first)))
-        is_squashed = settled > first and last - settled > _MOST_OPEN * (settled - first)
+        is_squashed = not self._is_compact and settled > first and last - settled > _MOST_OPEN * (settled - first)
         end = settled + (settled - first) // 10 if is_squashed else last
         tail = f"; what is still open goes on to {moment(last, self._zone):%Y-%m-%d %H:%M:%S}" if end != last else ""
         margin = (end - first) // 50 or _LEAST_MARGIN
@@ -173,7 +192,7 @@ class Timeline:
 
     def _part(self, view: View | None, theme: Theme) -> go.Figure:
         """Draw a view so that a person can move on from it: its meta says to `view` where it is."""
-        axis = self._whole() if view is None else TimeAxis(self._zone, view.start, view.end, last=view.end)
+        axis = self._axis(view)
         view = view or View(axis.start, axis.end)
         stays = self._stays.within(view)
         if self._is_few(stays, _FEW_RUNS, _FEW_STAYS) or not len(stays.row):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -91,6 +92,20 @@ def largest(column: pd.Series[Any], state: Integers, *, states: int, most: int) 
         more_values=len(totals) - len(kept),
         more_runs=int(runs[is_left].sum()),
     )
+
+
+def rows_of(column: pd.Series[Any], texts: Sequence[str]) -> list[Integers]:
+    """Give where the runs are that have each of some values, which are given as text.
+
+    Examples
+    --------
+    >>> [rows.tolist() for rows in rows_of(pd.Series([("a", "b"), ("a",), ()]), ["a", "(none)"])]
+    [[0, 1], [2]]
+    """
+    held = _held(column)
+    thing_of, value_of = held.pairs
+    number = {_text(value): place for place, value in enumerate(held.distinct)}
+    return [np.flatnonzero(np.isin(held.thing, thing_of[value_of == number[text]])) for text in texts]
 
 
 def _table(held: _Held, kept: Integers, is_drawn: Flags, state: Integers, states: int) -> Integers:

@@ -1,4 +1,4 @@
-"""A private JupyterLab on the notebooks: its own settings, token and working folder."""
+"""A private JupyterLab on one notebook: its own settings, token and working folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OFFLINE = (
 
 
 class PrivateLab:
-    """JupyterLab at a copy of the notebook `explore.ipynb`, with the others beside it.
+    """JupyterLab at a copy of the notebook `explore.ipynb`, with copies of the others beside it.
 
     Parameters
     ----------

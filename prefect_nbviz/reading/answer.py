@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from prefect_nbviz.errors import IncompleteWarning, UnknownNameWarning
+from prefect_nbviz.errors import IncompleteWarning, UnknownNameWarning, warn
 from prefect_nbviz.reading.past_reads import Kept
 
 
@@ -31,7 +30,7 @@ class Answer:
     def warn(self, *, stacklevel: int) -> pd.DataFrame:
         """Warn of it, and give the frame."""
         for sentence in self.unknown:
-            warnings.warn(sentence, UnknownNameWarning, stacklevel=stacklevel + 1)
+            warn(sentence, UnknownNameWarning, stacklevel=stacklevel + 1)
         for sentence in self.missing:
-            warnings.warn(sentence, IncompleteWarning, stacklevel=stacklevel + 1)
+            warn(sentence, IncompleteWarning, stacklevel=stacklevel + 1)
         return self.frame

@@ -17,7 +17,8 @@ import pandas as pd
 from prefect_nbviz import frames, schema
 from prefect_nbviz.errors import AuthenticationError, NotConnectedError, RefusedError, ServerError, UnreachableError
 from prefect_nbviz.reading import findings
-from prefect_nbviz.reading.connection import Connection, Server, as_connection, public_address
+from prefect_nbviz.reading.addresses import public_address
+from prefect_nbviz.reading.connection import Connection, Server, as_connection
 from prefect_nbviz.reading.findings import Finding
 from prefect_nbviz.reading.pages import PAGE
 from prefect_nbviz.reading.worker import Progress, run

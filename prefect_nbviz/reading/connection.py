@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
+from prefect_nbviz import forms
 from prefect_nbviz.abilities import Abilities
 from prefect_nbviz.errors import (
     AuthenticationError,
@@ -19,6 +19,8 @@ from prefect_nbviz.errors import (
     ServerError,
     UnreachableError,
 )
+from prefect_nbviz.reading import certificates
+from prefect_nbviz.reading.addresses import addresses_read, is_here, no_address, public_address
 from prefect_nbviz.reading.gate import Gate
 from prefect_nbviz.reading.patience import INTERRUPTED, Patience
 from prefect_nbviz.reading.worker import Progress
@@ -63,13 +65,17 @@ class Connection:
     server that does not answer at the first try, or refuses the key, is not asked again.
     """
 
+    most_requests: int | None = field(default=None, repr=False)
+    """Requests that reading histories may take; one that needs more says so before it begins, and reads none."""
+
     def __post_init__(self) -> None:
-        """Refuse what is no address, which may be secret and is not told, and a patience that would not bear a try."""
+        """Refuse what is no address, which may be secret and is not told, and bounds that would let nothing be read."""
         for word, value in (("an address", self.api_url), ("a key", self.api_key)):
             if not isinstance(value, str | None):
                 raise QueryError(f"Connection takes {word} as text, as in {_EXAMPLE}, not {type(value).__name__}.")
         if not self.patience > 0:
             raise QueryError(f"patience is a number of seconds above 0, not {self.patience!r}.")
+        object.__setattr__(self, "most_requests", forms.count_or_none("most_requests", self.most_requests))
         object.__setattr__(self, "api_url", self.api_url and self.api_url.strip())
 
     def __repr__(self) -> str:
@@ -93,6 +99,8 @@ class Connection:
         gate, patience = Gate(), Patience(self.patience, progress or Progress())
         with _tries_counted_here():
             async with self._client([gate.see, patience.see]) as client:
+                if _is_cloud(client):  # it has no CSRF tokens, and a first request alone would take as long again
+                    await gate.open()
                 yield Server(client, gate, patience)
 
     def _client(self, hooks: Sequence[Callable[[httpx.Response], Awaitable[None]]]) -> PrefectClient:
@@ -106,11 +114,13 @@ class Connection:
                 "for a server of your own, or `prefect cloud login` for Prefect Cloud, and restart the kernel."
             )
         settings: dict[str, Any] = {"event_hooks": {"response": hooks}}
-        if _is_here(api_url):  # to compress an answer would take this machine a third of a page's time
+        if is_here(api_url):  # to compress an answer would take this machine a third of a page's time
             settings["headers"] = {"Accept-Encoding": "identity"}
         if self.transport is not None:
             settings["transport"] = self.transport
-        with _addresses_read(api_url):
+        with addresses_read(api_url):
+            if (known := certificates.known()) is not None:
+                settings["verify"] = known
             if self.api_url is not None:
                 return PrefectClient(api_url, api_key=self.api_key, httpx_settings=settings)
             return get_client(httpx_settings=settings)
@@ -155,11 +165,11 @@ class Server:
         self.requests = 0
         """How many were sent, apart from what was sent again."""
         self._abilities: Abilities | None = None
+        self._failure: ServerError | None = None
 
     async def version(self) -> str | None:
         """Ask for the server's version (`GET /admin/version`); Prefect Cloud tells none."""
-        is_cloud = self._client.server_type.name == "CLOUD"
-        return None if is_cloud else str(await self.request("GET", "/admin/version"))
+        return None if _is_cloud(self._client) else str(await self.request("GET", "/admin/version"))
 
     async def abilities(self) -> Abilities:
         """Ask for the server's version, once, and give what it can do."""
@@ -178,13 +188,26 @@ class Server:
         return (await self.ask(method, path, shape=shape, **options)).content
 
     async def ask(self, method: str, path: str, *, shape: Any = Any, **options: Any) -> Reply:
-        """Send one request and give its answer, parsed, with its headers; raises as `request` does."""
+        """Send one request and give its answer, parsed, with its headers; raises as `request` does.
+
+        Where the first failed before the server had answered well, those that waited for it fail with it.
+        """
+        self.requests += 1
+        async with self._gate:
+            if self._failure is not None:
+                raise self._failure
+            try:
+                return await self._answered(lambda: self._send(method, path, shape, options))
+            except ServerError as error:
+                self._failure = None if self._gate.is_open else error
+                raise
+
+    async def _answered(self, send: Callable[[], Awaitable[Reply]]) -> Reply:
+        """Send as often as makes sense, and put failures in words."""
         import httpx  # noqa: PLC0415 - Prefect brings it, and it is as slow
 
-        self.requests += 1
         try:
-            async with self._gate:
-                return await self._patience.spend(lambda: self._send(method, path, shape, options))
+            return await self._patience.spend(send)
         except TimeoutError as error:
             reason = self._patience.reason
             raise UnreachableError(reason if reason == INTERRUPTED else f"{self.address} {reason}") from error
@@ -196,7 +219,7 @@ class Server:
                 "PREFECT_API_URL to the right address."
             ) from self._cause(error)
         except httpx.UnsupportedProtocol as error:
-            raise _no_address(self.address) from self._cause(error)
+            raise no_address(self.address) from self._cause(error)
         except httpx.DecodingError as error:
             raise UnreachableError(
                 f"{self.address} gave an answer that is cut off: see whether the server and a proxy in front of it are "
@@ -242,28 +265,8 @@ class Server:
         return RefusedError(f"{self.address} refused the request ({status}): {_detail(response)}")
 
 
-def public_address(url: str) -> str:
-    """Give an address without user, password and query.
-
-    Examples
-    --------
-    >>> public_address("https://me:secret@example.org/api?key=x")
-    'https://example.org/api'
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # it might hold a password all the same
-        return "(what is set)"
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
-
-
-def _is_here(url: str) -> bool:
-    """Say whether an address is on this machine."""
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        return False
-    return host in {"localhost", "::1"} or host.startswith("127.")
+def _is_cloud(client: PrefectClient) -> bool:
+    return client.server_type.name == "CLOUD"
 
 
 @contextlib.contextmanager
@@ -276,24 +279,6 @@ def _tries_counted_here() -> Iterator[None]:
     # `temporary_settings` would do the same, but reads all settings anew, which takes as long as a small read.
     with now.model_copy(update={"settings": now.settings.model_copy(update={"client": client})}):
         yield
-
-
-@contextlib.contextmanager
-def _addresses_read(url: str) -> Iterator[None]:
-    """Say in words that an address cannot be read; its cause would show the password in it."""
-    import httpx  # noqa: PLC0415 - Prefect brings it, and it is as slow
-
-    try:
-        yield
-    except (httpx.InvalidURL, ValueError):
-        raise _no_address(public_address(url)) from None
-
-
-def _no_address(address: str) -> UnreachableError:
-    return UnreachableError(
-        f"{address} is no address of a server: PREFECT_API_URL looks like http://127.0.0.1:4200/api, with http:// or "
-        "https:// in front."
-    )
 
 
 def _detail(response: httpx.Response) -> str:

@@ -11,7 +11,7 @@ from prefect_nbviz.filters import merge
 from prefect_nbviz.order import Body, Order, Row
 from prefect_nbviz.plan import Plan
 from prefect_nbviz.reading.pages import Pages
-from prefect_nbviz.reading.rows import share_texts
+from prefect_nbviz.reading.shapes import share_texts
 from prefect_nbviz.reading.sweep import Sweep, Take
 from prefect_nbviz.reading.worker import Progress, together
 
@@ -23,14 +23,35 @@ MOST_AHEAD = 50
 
 
 class Harvest:
-    """The rows that were read so far, by id; a failure leaves those that it came after."""
+    """The rows that were read so far, by id; a failure leaves those that it came after.
 
-    def __init__(self, pages: Pages, plan: Plan, progress: Progress) -> None:
+    Parameters
+    ----------
+    pages, plan
+        Where the runs are, and which.
+    progress
+        Told how many were read.
+    is_small
+        Whether they are likely to fit in a page or two, so that one after the other takes fewest requests.
+    """
+
+    def __init__(self, pages: Pages, plan: Plan, progress: Progress, *, is_small: bool = False) -> None:
         self.rows: dict[str, Row] = {}
         self._texts: dict[Any, Any] = {}
         self._pages = pages
         self._plan = plan
         self._progress = progress
+        self._begun: datetime | None = None
+        self._is_small = is_small
+
+    async def begin(self) -> bool:
+        """Read one page where that may well be all, without what a longer read asks beside it; say whether it is."""
+        order = Order(self._plan.page_sort)
+        bodies = self._bodies(is_last=False)
+        if len(bodies) != 1 or not self._is_of_few_flow_runs(bodies[0]) or self._bodies(is_last=True):
+            return False
+        self._begun = await self._begin(bodies[0], order, self._take)
+        return self._begun is None
 
     async def read(self) -> bool:
         """Read what the plan asks for; say whether nothing is left."""
@@ -63,7 +84,7 @@ class Harvest:
         """Read one filter's runs until there are enough; say whether nothing is left."""
         plan = self._plan
         wanted = None if plan.limit is None or plan.reads_all else plan.limit + 1  # one more shows that there are more
-        if self._is_short(body, wanted) or not order.is_by_time:
+        if self._is_small or self._is_short(body, wanted) or not order.is_by_time:
             return await self._read_in_order(body, order, wanted)
         met: set[str] = set()
         looked_at = 0
@@ -74,6 +95,12 @@ class Harvest:
             met.update(row["id"] for row in self._take(rows))
 
         rest = body
+        if self._begun is not None:  # one page more is often all, and asks for nothing beside it
+            rest = merge(body, self._pages.filter(order.from_key(self._begun)))
+            self._begun = await self._begin(rest, order, take)
+            if self._begun is None:
+                return True
+            rest, self._begun = merge(body, self._pages.filter(order.from_key(self._begun))), None
         while wanted is None or len(met) < wanted:
             more = None if wanted is None else self._ahead(wanted - len(met), one_in=looked_at // (len(met) + 1) + 1)
             begin, (end, there) = await together(self._begin(rest, order, take), self._end(rest, order, more))
@@ -91,6 +118,11 @@ class Harvest:
         most = [] if ids is None else [len(ids)]
         most += [] if wanted is None or self._plan.steps else [wanted]
         return min(most, default=sys.maxsize) <= FEW * self._pages.size
+
+    def _is_of_few_flow_runs(self, body: Body) -> bool:
+        """Say whether all task runs of a flow run or two are asked for: most have no more than a page or two."""
+        ids = body.get("flow_runs", {}).get("id", {}).get("any_")
+        return self._plan.limit is None and ids is not None and len(ids) <= FEW
 
     def _ahead(self, missing: int, *, one_in: int) -> int:
         """Give how many rows to read for those that are missing, if the steps go on to keep one in so many."""
@@ -124,6 +156,7 @@ class Harvest:
         """Keep of some rows those that match."""
         steps = self._plan.steps
         kept = [row for row in rows if all(step.keeps(row) for step in steps)] if steps else rows
-        self.rows |= {row["id"]: share_texts(row, self._plan.kind, self._texts) for row in kept}
+        share_texts(kept, self._texts)
+        self.rows |= {row["id"]: row for row in kept}
         self._progress.done = len(self.rows)
         return kept

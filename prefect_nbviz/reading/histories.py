@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from prefect_nbviz import frames
-from prefect_nbviz.errors import ServerError
+from prefect_nbviz.errors import QueryError, ServerError
 from prefect_nbviz.filters import batched
 from prefect_nbviz.order import Row
 from prefect_nbviz.reading.answer import Answer
@@ -24,6 +24,9 @@ from prefect_nbviz.reading.subjects import resolved, subjects
 from prefect_nbviz.reading.worker import Progress, Report, run
 
 T = TypeVar("T")
+
+MANY = 500
+"""Requests that are announced before they are sent: they take a server on this machine some seconds."""
 
 
 def read_states(
@@ -46,9 +49,10 @@ def read_states(
         a state that was forced through the API while the task ran, and it has a state that Prefect lost on the way
         to its database.
     connection
-        As in `read_flow_runs`.
+        As in `read_flow_runs`. Its `most_requests` bounds how many this may take.
     progress
-        As in `read_flow_runs`; it counts requests, whose number is known as soon as the rows are read.
+        As in `read_flow_runs`; it counts requests, whose number is known as soon as the rows are read. Where they are
+        more than 500, the bar, or the `note`, says so before the first history is read: "about 1,200 requests".
 
     Returns
     -------
@@ -62,6 +66,8 @@ def read_states(
     ------
     FrameError
         `runs` is none of these; a frame has neither `task_run_id` nor `flow_run_id`.
+    QueryError
+        It would take more than `Connection.most_requests`; no history was read.
     NotConnectedError, UnreachableError, AuthenticationError, RefusedError
         The server could not be read at all.
     ReadInterrupted
@@ -86,26 +92,29 @@ def read_states(
 
     of_runs: Mapping[str, Any] = getattr(runs, "attrs", {}).get(frames.ATTRS, {})
 
+    server_of = as_connection(connection)
+
     async def work(state: Progress) -> Answer:
-        async with as_connection(connection).open(state) as server:
-            histories = _Histories(server, state)
+        async with server_of.open(state) as server:
+            histories = Histories(server, state, most_requests=server_of.most_requests)
             await histories.read(await resolved(server, asked), exact=exact)
             return histories.answer(of_runs)
 
     return run(work, progress=progress, unit="requests").warn(stacklevel=2)
 
 
-class _Histories:
+class Histories:
     """The histories of some runs on one server."""
 
-    def __init__(self, server: Server, progress: Progress) -> None:
+    def __init__(self, server: Server, progress: Progress, *, most_requests: int | None = None) -> None:
         self.server = server
         self.as_of = datetime.now(UTC)
         self.found: dict[str, list[Row]] = {}
         self.rebuilt = 0
         self.without_states: list[str] = []
         self._progress = progress
-        self._failure: ServerError | None = None
+        self._most_requests = most_requests
+        self.failure: ServerError | None = None
         self.asked: Sequence[Row] = ()
 
     async def read(self, runs: Sequence[Row], *, exact: bool) -> None:
@@ -114,10 +123,21 @@ class _Histories:
         if not exact:
             await self._rebuild()
         single = [one for one in runs if one["run_id"] not in self.found]
-        self._progress.total = self.server.requests + len(single)
+        self._announce(self.server.requests + len(single), len(single))
         await self._side_by_side(self._read_one, single)
-        if self._failure is not None and not self.found:
-            raise self._failure
+        if self.failure is not None and not self.found:
+            raise self.failure
+
+    def _announce(self, requests: int, histories: int) -> None:
+        """Say how many requests it takes, or refuse those that are more than may be; tries again come on top."""
+        self._progress.total = requests
+        about = f"about {requests:,} requests"
+        if self._most_requests is not None and requests > self._most_requests:
+            raise QueryError(
+                f"Reading {histories:,} histories takes {about}, more than the {self._most_requests:,} of "
+                f"Connection(most_requests=…): take fewer runs, or allow so many (most_requests={requests})."
+            )
+        self._progress.estimate = about if requests > MANY else ""
 
     def answer(self, of_runs: Mapping[str, Any]) -> Answer:
         """Give the frame, with what it says of the frame of runs that was handed in."""
@@ -147,10 +167,8 @@ class _Histories:
                 f"{len(self.without_states):,} of {len(self.asked):,} runs have no states on the server (deleted meanwhile?): "
                 "their ids are in attrs['prefect_nbviz']['runs_without_states']."
             )
-        if self._failure is not None:
-            said.append(
-                f"Reading broke off after {len(self.found):,} of {len(self.asked):,} histories. {self._failure}"
-            )
+        if self.failure is not None:
+            said.append(f"Reading broke off after {len(self.found):,} of {len(self.asked):,} histories. {self.failure}")
         return said
 
     async def _side_by_side(self, read: Callable[[T], Awaitable[None]], things: Iterable[T]) -> None:
@@ -159,12 +177,12 @@ class _Histories:
 
         async def take() -> None:
             for one in waiting:
-                if self._failure is not None:
+                if self.failure is not None:
                     return
                 try:
                     await read(one)
                 except ServerError as error:
-                    self._failure = error
+                    self.failure = error
                 self._progress.done = self.server.requests
 
         await asyncio.gather(*(take() for _ in range(MOST)))

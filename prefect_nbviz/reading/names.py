@@ -40,15 +40,19 @@ async def _chunk_by_id(server: Server, table: str, ids: Iterable[str]) -> list[R
 
 
 async def names_by_id(server: Server, table: str, ids: Iterable[str | None]) -> Names:
-    """Read the names of some flows or deployments."""
+    """Read the names of some flows, deployments or flow runs."""
     return {row["id"]: row["name"] for row in await rows_by_id(server, table, ids)}
 
 
-async def flow_runs_and_flows(server: Server, flow_run_ids: Iterable[str | None]) -> tuple[Names, Names]:
-    """Read the names of some flow runs and of their flows, both by the id of the flow run."""
+async def flow_runs_and_flows(
+    server: Server, flow_run_ids: Iterable[str | None], *, with_flows: bool = True
+) -> tuple[Names, Names]:
+    """Read the names of some flow runs and, if asked, of their flows, both by the id of the flow run."""
     ids = [*dict.fromkeys(one for one in flow_run_ids if one is not None)]
     if not ids:
         return {}, {}
+    if not with_flows:
+        return await names_by_id(server, "flow_runs", ids), {}
     of_these = {"flow_runs": {"id": {"any_": ids[:IDS_PER_BODY]}}}
     flow_runs, flows = await together(
         rows_by_id(server, "flow_runs", ids), server.request("POST", "/flows/filter", json=of_these)
@@ -120,7 +124,7 @@ async def _unknown_of_flow_runs(pages: Pages, query: RunQuery) -> list[str]:
 
 async def _unknown_tags(pages: Pages, query: RunQuery, frame: pd.DataFrame) -> list[str]:
     wanted = dict.fromkeys([*(query.tags_all or ()), *(query.tags_any or ()), *(query.tags_none or ())])
-    seen = {tag for tags in frame["tags"] for tag in tags} if wanted else set()
+    seen = {tag for tags in frame["tags"] for tag in tags} if wanted and "tags" in frame else set()
     noun = query.kind.replace("_", " ")
     return [
         f"No {noun} on this server has the tag {tag!r}: see whether it is spelt as in `frame['tags'].explode()`."

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,6 @@ from prefect_nbviz.filters import merge
 from prefect_nbviz.order import Body, Order, Row, iso, moment
 from prefect_nbviz.query import RunKind
 from prefect_nbviz.reading.connection import Server
-from prefect_nbviz.reading.rows import SHAPES
 
 PAGE = 200
 """Rows in a page: the most that a Prefect server gives unless it is set up otherwise."""
@@ -31,13 +30,26 @@ _BY_ID = Order("ID_DESC")
 _PAGE_LIMIT = re.compile(r"limit: must be less than or equal to (\d+)")
 
 
+def allowed_page(error: RefusedError) -> int | None:
+    """Give how many rows a page may have, where a server refused more; None where it refused something else.
+
+    Examples
+    --------
+    >>> allowed_page(RefusedError("refused the request (422): Invalid limit: must be less than or equal to 50."))
+    50
+    """
+    allowed = _PAGE_LIMIT.search(str(error))
+    return None if allowed is None else int(allowed[1])
+
+
 class Pages:
     """The runs of one kind on one server, by the page."""
 
     def __init__(self, server: Server, kind: RunKind) -> None:
         self._server = server
         self._table = f"{kind}s"
-        self._shape = SHAPES[kind]
+        self.shape: Any = Any
+        """What is parsed of its rows; all unless told."""
         self.size = PAGE
         """Rows in a page; fewer once the server refused so many."""
 
@@ -47,10 +59,17 @@ class Pages:
 
     async def state_types(self, body: Body) -> Counter[str]:
         """Count the runs that match by state type."""
+        return await self._states(body, lambda state_type, _: state_type)
+
+    async def state_names(self, body: Body) -> Counter[str]:
+        """Count the runs that match by state name."""
+        return await self._states(body, lambda _, state_name: state_name)
+
+    async def _states(self, body: Body, key: Callable[[str | None, str | None], str | None]) -> Counter[str]:
         counts: Counter[str] = Counter()
         in_all = await self.history(body, start=_ALL_TIME[0], end=_ALL_TIME[1], seconds=_ALL_TIME_SECONDS)
-        for (_, state_type, _), runs in in_all.items():
-            counts[str(state_type)] += runs
+        for (_, state_type, state_name), runs in in_all.items():
+            counts[str(key(state_type, state_name))] += runs
         return counts
 
     async def history(
@@ -123,12 +142,12 @@ class Pages:
         limit = min(limit, self.size)
         request: dict[str, Any] = body | {"sort": order.sort, "offset": offset, "limit": limit}
         try:
-            rows = await self._server.request("POST", f"/{self._table}/filter", json=request, shape=self._shape)
+            rows = await self._server.request("POST", f"/{self._table}/filter", json=request, shape=self.shape)
         except RefusedError as error:
-            allowed = _PAGE_LIMIT.search(str(error))
+            allowed = allowed_page(error)
             if allowed is None:
                 raise
-            self.size = int(allowed[1])
+            self.size = allowed
             return await self.page(body, order, offset=offset, limit=limit)
         return rows, len(rows) < limit
 

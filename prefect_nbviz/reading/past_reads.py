@@ -1,4 +1,4 @@
-"""What whole reads gave, kept in this process so that reading again asks only for what can have changed."""
+"""What reads gave that nothing but a limit cut, kept in this process so that reading again asks only for what can have changed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from prefect_nbviz.reading.connection import Connection
 AT_LEAST = 5_000
 """Rows of a read that is worth keeping; fewer are read in seconds."""
 
+PAYS_FROM = 600
+"""Rows of a read from which on reading again takes no more requests, and of the server half the time or less."""
+
 MOST_READS = 4
 MOST_ROWS = 300_000
 """Rows that are kept in all: some 200 MB where nobody else holds their frames any more."""
@@ -28,13 +31,16 @@ _SALT = secrets.token_bytes(16)
 
 @dataclass(frozen=True)
 class Kept:
-    """All runs of a query, as they were."""
+    """The runs of a query, as they were."""
 
     frame: pd.DataFrame
     """As the caller got it, and `rows.RUN_TIME`."""
 
     as_of: datetime
     """When the read began."""
+
+    is_cut: bool = False
+    """Whether a limit left out others that match, which come after its last row."""
 
 
 class PastReads:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from prefect_nbviz import frames
+from prefect_nbviz.abilities import NEWEST, OLDEST
 from prefect_nbviz.errors import ServerError
 from prefect_nbviz.forms import PartialIds
 from prefect_nbviz.order import Row, moment
@@ -19,27 +22,41 @@ from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.reading import memory
 from prefect_nbviz.reading.again import Again, can_be_read_again
 from prefect_nbviz.reading.answer import Answer
+from prefect_nbviz.reading.columns import chosen, fields, ids_behind, inside
 from prefect_nbviz.reading.connection import Server
 from prefect_nbviz.reading.counting import count
 from prefect_nbviz.reading.harvest import Harvest
 from prefect_nbviz.reading.names import flow_runs_and_flows, names_by_id, unknown_names
 from prefect_nbviz.reading.pages import Pages
 from prefect_nbviz.reading.past_reads import Kept
-from prefect_nbviz.reading.rows import RUN_TIME, run_frame, with_names
+from prefect_nbviz.reading.rows import Names, run_frame, with_names
+from prefect_nbviz.reading.shapes import rows_of
 from prefect_nbviz.reading.worker import Progress, together
 
 
 class Reader:
     """One read of one query from one server, as of its beginning."""
 
-    def __init__(self, server: Server, query: RunQuery, progress: Progress, *, as_of: datetime | None = None) -> None:
+    def __init__(
+        self,
+        server: Server,
+        query: RunQuery,
+        progress: Progress,
+        *,
+        columns: Sequence[str] | None = None,
+        as_of: datetime | None = None,
+    ) -> None:
         self.pages = Pages(server, query.kind)
         self._server = server
         self._query = query
+        self._asked = chosen(query.kind, columns)
+        self._columns = inside(query.kind, self._asked, query.sort)
+        self._behind = ids_behind(query.kind, self._asked)
         self._progress = progress
         self._as_of = as_of or datetime.now(UTC)
         self._reasons: list[str] = []
         self._broke_off = False
+        self._is_cut = False
         self._plan: Plan | None = None
 
     async def plan(self) -> Plan:
@@ -47,9 +64,10 @@ class Reader:
         if self._plan is None:
             handed_in = [getattr(self._query, word, None) for word in ("flow_runs", "parent", "ancestor")]
             self._reasons += [f"Of the flow runs: {ids.reason}" for ids in handed_in if isinstance(ids, PartialIds)]
-            query, parents = await self._with_tree(), await self._parents()
-            abilities = await self._server.abilities()
-            self._plan = make_plan(query, now=self._as_of, parents=parents, abilities=abilities)
+            plan = partial(make_plan, await self._with_tree(), now=self._as_of, parents=await self._parents())
+            is_asked_alike = plan(abilities=OLDEST) == plan(abilities=NEWEST)  # then no version is worth a request
+            self._plan = plan(abilities=NEWEST if is_asked_alike else await self._server.abilities())
+            self.pages.shape = rows_of(fields(self._columns, self._plan))
         return self._plan
 
     @property
@@ -61,10 +79,17 @@ class Reader:
         """Read it, or what can have changed since it was kept; count what was left out, and say so."""
         plan = await self.plan()
         again = None if kept is None else await self._again(plan, kept)
-        frame, matched = await self._whole(plan) if again is None else (again.frame, len(again.frame))
-        frame = await self._named(frame)
-        is_whole = not self._reasons and can_be_read_again(plan, frame, await self._server.abilities())
-        held, frame = Kept(frame, self._as_of), frame.drop(columns=RUN_TIME.name)
+        if again is None:
+            rows, matched = await self._whole(plan)
+            frame = await self._framed(rows)
+        else:
+            matched = again.matched
+            frame = with_names(again.frame, **await self._names(again.frame))
+            if matched > len(frame):
+                self._cut(len(frame), matched)
+        is_to_keep = len(self._reasons) == self._is_cut and can_be_read_again(plan, frame, NEWEST, is_cut=self._is_cut)
+        unknown = await self._unknown_names(frame)
+        held, frame = Kept(frame, self._as_of, is_cut=self._is_cut), frame[[*self._asked]]
         frame.attrs[frames.ATTRS] = self.about() | {
             "matched": matched,
             "read": len(frame),
@@ -74,26 +99,25 @@ class Reader:
             "done_here": plan.done_here(),
         }
         missing = [self.missing] if self.missing else []
-        return Answer(frame, missing, await self._unknown_names(frame), held if is_whole else None)
+        return Answer(frame, missing, unknown, held if is_to_keep else None)
 
     async def _again(self, plan: Plan, kept: Kept) -> Again | None:
         """Read what can have changed, or give None where all must be read."""
-        again = Again(self.pages, plan, kept, as_of=self._as_of)
+        again = Again(self.pages, plan, kept, columns=self._columns, as_of=self._as_of)
         try:
-            matched = self._progress.total = await count(self.pages, plan) or 0
-            is_enough = bool(matched) and await again.read()
-            self._progress.done = len(again.frame)
-            if is_enough and len(again.frame) < matched:
-                is_enough = len(again.frame) >= (await count(self.pages, plan) or 0)
+            if not can_be_read_again(plan, kept.frame, await self._server.abilities(), is_cut=kept.is_cut):
+                return None
+            return again if await again.read(self._progress) else None
         except ServerError:  # reading all tells how far it gets
             return None
-        is_in_limit = plan.limit is None or len(again.frame) <= plan.limit
-        return again if is_enough and is_in_limit else None
 
-    async def _whole(self, plan: Plan) -> tuple[pd.DataFrame, int | None]:
+    async def _whole(self, plan: Plan) -> tuple[list[Row], int | None]:
         """Read all of it, as far as its limit goes; give also how many match."""
         harvest = Harvest(self.pages, plan, self._progress)
-        matched, is_whole = await together(self._count(plan), self._gather(harvest, harvest.read()))
+        if is_whole := await self._gather(harvest, harvest.begin()):
+            matched: int | None = len(harvest.rows)
+        else:
+            matched, is_whole = await together(self._count(plan), self._gather(harvest, harvest.read()))
         if is_whole and matched is not None and len(harvest.rows) < matched:
             is_whole = await self._gather(harvest, self._read_again(harvest, plan))
         limit, met = self._query.limit, len(harvest.rows)
@@ -104,8 +128,8 @@ class Reader:
         else:
             matched = None if matched is None else max(matched, met)
             if not self._broke_off:
-                self._reasons.append(self._left_out(len(rows), matched))
-        return run_frame(rows, plan.kind, self._as_of), matched
+                self._cut(len(rows), matched)
+        return rows, matched
 
     async def _unknown_names(self, frame: pd.DataFrame) -> Sequence[str]:
         try:
@@ -147,6 +171,11 @@ class Reader:
                 "read: read again."
             )
         return is_whole
+
+    def _cut(self, read: int, matched: int | None) -> None:
+        """Keep account of what the limit left out."""
+        self._is_cut = True
+        self._reasons.append(self._left_out(read, matched))
 
     def _left_out(self, read: int, matched: int | None) -> str:
         noun = self._query.kind.replace("_", " ") + "s"
@@ -190,7 +219,7 @@ class Reader:
     async def extreme(self, sort: str) -> datetime | None:
         """Give the first `expected_start_time` in an order, or None where nothing matches."""
         reader = Reader(self._server, self._query, Progress(), as_of=self._as_of)
-        reader._plan = replace(await self.plan(), sort=sort, limit=1, reads_all=False)
+        reader._plan, reader.pages = replace(await self.plan(), sort=sort, limit=1, reads_all=False), self.pages
         rows = await reader.rows()
         return moment(rows[0]["expected_start_time"]) if rows else None
 
@@ -219,25 +248,35 @@ class Reader:
             self._reasons.append(f"Of the flow runs: {reader._left_out(len(ids), matched)}")
         return ids
 
-    async def _named(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Give a frame with the names behind ids; rows that were read are not lost for want of them."""
+    async def _framed(self, rows: Sequence[Row]) -> pd.DataFrame:
+        """Make the frame in a thread of its own while the names are on their way."""
+        ids = pd.DataFrame({field: [row[field] for row in rows] for field in {*self._behind.values()}}, dtype="str")
+        making = asyncio.to_thread(run_frame, rows, self._query.kind, self._as_of, self._columns)
+        frame, names = await together(making, self._names(ids))
+        return with_names(frame, **names)
+
+    async def _names(self, ids: pd.DataFrame) -> dict[str, tuple[str, Names]]:
+        """Give the columns of names of some ids, or none: rows that were read are not lost for want of them."""
+        names = self._flow_run_names if self._query.kind == "flow_run" else self._task_run_names
         try:
-            return await (
-                self._flow_run_names(frame) if self._query.kind == "flow_run" else self._task_run_names(frame)
-            )
+            return await names(ids)
         except ServerError as error:
             why = "" if self._broke_off else f" {error}"
             self._reasons.append(f"The names of flows, deployments and flow runs are missing.{why}")
             self._broke_off = True
-            return frame
+            return {}
 
-    async def _flow_run_names(self, frame: pd.DataFrame) -> pd.DataFrame:
-        flows, deployments = await together(
-            names_by_id(self._server, "flows", frame["flow_id"].dropna().unique()),
-            names_by_id(self._server, "deployments", frame["deployment_id"].dropna().unique()),
+    async def _flow_run_names(self, ids: pd.DataFrame) -> dict[str, tuple[str, Names]]:
+        nouns = [noun for noun in ("flow", "deployment") if f"{noun}_name" in self._behind]
+        asked = (names_by_id(self._server, f"{noun}s", ids[f"{noun}_id"].dropna().unique()) for noun in nouns)
+        found = await together(*asked)
+        return {f"{noun}_name": (f"{noun}_id", names) for noun, names in zip(nouns, found, strict=True)}
+
+    async def _task_run_names(self, ids: pd.DataFrame) -> dict[str, tuple[str, Names]]:
+        if not self._behind:
+            return {}
+        names, flows = await flow_runs_and_flows(
+            self._server, ids["flow_run_id"].dropna().unique(), with_flows="flow_name" in self._behind
         )
-        return with_names(frame, flow_name=("flow_id", flows), deployment_name=("deployment_id", deployments))
-
-    async def _task_run_names(self, frame: pd.DataFrame) -> pd.DataFrame:
-        names, flows = await flow_runs_and_flows(self._server, frame["flow_run_id"].dropna().unique())
-        return with_names(frame, flow_run_name=("flow_run_id", names), flow_name=("flow_run_id", flows))
+        found = {"flow_run_name": names, "flow_name": flows}
+        return {name: (ids_name, found[name]) for name, ids_name in self._behind.items()}

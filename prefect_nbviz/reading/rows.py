@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from types import GenericAlias
 from typing import Any
 
 import msgspec
@@ -13,86 +12,65 @@ import pandas as pd
 from prefect_nbviz import frames, schema
 from prefect_nbviz.order import Row
 from prefect_nbviz.query import RunKind
+from prefect_nbviz.reading.shapes import State
 from prefect_nbviz.states import TERMINAL_STATE_TYPES
 
 Names = Mapping[str, str | None]
 """Names by id."""
 
-_COMMON_FIELDS = (
-    "id",
-    "name",
-    "tags",
-    "state_type",
-    "state_name",
-    "expected_start_time",
-    "start_time",
-    "end_time",
-    "next_scheduled_start_time",
-    "run_count",
-    "estimated_run_time",
-)
 RUN_TIME = schema.Column("estimated_run_time", schema.DURATION, "how long the server says that it ran, in all attempts")
 """A column that frames have here beside their schema: what the server sums up, to tell whether runs have changed."""
 
-_FIELDS: dict[RunKind, tuple[str, ...]] = {
-    "flow_run": (
-        *_COMMON_FIELDS,
-        "flow_id",
-        "deployment_id",
-        "work_pool_id",
-        "work_queue_id",
-        "work_pool_name",
-        "work_queue_name",
-        "parameters",
-        "parent_task_run_id",
-        "auto_scheduled",
-        "flow_version",
-        "created_by",
-        "created",
-        "updated",
-    ),
-    "task_run": (*_COMMON_FIELDS, "flow_run_id", "task_key", "task_inputs"),
+
+def _message(state: State | None) -> str | None:
+    return None if state is None else state.message or None
+
+
+def _upstream(inputs: Mapping[str, Sequence[Mapping[str, Any]]] | None) -> tuple[str, ...]:
+    ids = (one["id"] for values in (inputs or {}).values() for one in values if one.get("input_type") == "task_run")
+    return tuple(dict.fromkeys(ids))
+
+
+def _parameters(values: Mapping[str, Any] | None) -> str:
+    return msgspec.json.encode(values or {}).decode()
+
+
+_MADE: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "state_message": ("state", _message),
+    "parameters": ("parameters", _parameters),
+    "auto_scheduled": ("auto_scheduled", bool),
+    "upstream_task_run_ids": ("task_inputs", _upstream),
 }
+"""Columns that are not fields as they come: the field, and what is made of it."""
+
+_LATER = frozenset({"flow_name", "deployment_name", "flow_run_name", "duration", "lateness"})
+"""Columns that are made from others, or looked up, once the frame stands."""
 
 
-def _field(row: Any, name: str) -> Any:
-    return getattr(row, name)
+def field_of(column: str, kind: RunKind) -> str | None:
+    """Give the field of the server's rows that a column is made from; None for one that is made from other columns."""
+    field = "id" if column == f"{kind}_id" else _MADE.get(column, (column,))[0]
+    return None if column in _LATER else field
 
 
-SHAPES: Mapping[RunKind, Any] = {
-    kind: GenericAlias(
-        list,
-        msgspec.defstruct(
-            "Run",
-            [(name, tuple[str, ...] if name == "tags" else Any, () if name == "tags" else None) for name in fields],
-            namespace={"__getitem__": _field},
-            gc=False,  # a hundred thousand rows would have Python look through all that it holds, again and again
-        ),
-    )
-    for kind, fields in _FIELDS.items()
-}
-"""What is parsed of the server's answers: rows with a third of their fields; what an old server lacks is None."""
-
-_REPEATED: Mapping[RunKind, tuple[str, ...]] = {
-    "flow_run": ("state_type", "state_name", "flow_id", "deployment_id", "work_pool_id", "work_pool_name"),
-    "task_run": ("state_type", "state_name", "flow_run_id", "task_key"),
-}
-
-
-def share_texts(row: Any, kind: RunKind, texts: dict[Any, Any]) -> Any:
-    """Give a row whose texts that repeat are those of earlier rows, which `texts` holds, so that each is kept once."""
-    for name in _REPEATED[kind]:
-        text = getattr(row, name)
-        setattr(row, name, texts.setdefault(text, text))
-    row.tags = texts.setdefault(row.tags, row.tags)
-    return row
-
-
-def run_frame(rows: Sequence[Row], kind: RunKind, as_of: datetime) -> pd.DataFrame:
+def run_frame(rows: Sequence[Row], kind: RunKind, as_of: datetime, columns: tuple[schema.Column, ...]) -> pd.DataFrame:
     """Make a frame from rows, with `RUN_TIME` at its end, and without the names that rows do not have."""
-    frame = _flow_run_frame(rows, as_of) if kind == "flow_run" else _task_run_frame(rows)
+    data = {column.name: _values(rows, column.name, kind) for column in columns}
+    frame = frames.typed(data, columns)
+    reckoned: dict[str, Any] = {"duration": _duration, "lateness": lambda runs: _lateness(runs, as_of)}
     seconds = [row[RUN_TIME.name] or 0 for row in rows]
-    return frame.assign(**{RUN_TIME.name: pd.to_timedelta(seconds, unit="s").as_unit("us")})
+    return frame.assign(
+        **{name: reckon for name, reckon in reckoned.items() if name in frame},
+        **{RUN_TIME.name: pd.to_timedelta(seconds, unit="s").as_unit("us")},
+    )
+
+
+def _values(rows: Sequence[Row], column: str, kind: RunKind) -> list[Any]:
+    field = field_of(column, kind)
+    if field is None:
+        return [None] * len(rows)
+    _, make = _MADE.get(column, (field, None))
+    return [row[field] for row in rows] if make is None else [make(row[field]) for row in rows]
 
 
 def with_names(frame: pd.DataFrame, **columns: tuple[str, Names]) -> pd.DataFrame:
@@ -106,25 +84,6 @@ def _names(ids: pd.Series[str], names: Names) -> pd.Categorical:
     codes, held = pd.factorize(ids)
     found = pd.Categorical(pd.Series([names.get(one) for one in held], dtype="str"))
     return found.take(codes, allow_fill=True)
-
-
-def _flow_run_frame(rows: Sequence[Row], as_of: datetime) -> pd.DataFrame:
-    data = _columns(rows, _FIELDS["flow_run"])
-    data["flow_run_id"] = data.pop("id")
-    data["parameters"] = [msgspec.json.encode(value or {}).decode() for value in data["parameters"]]
-    data["auto_scheduled"] = [bool(value) for value in data["auto_scheduled"]]
-    frame = frames.typed(
-        data | _nothing(rows, "flow_name", "deployment_name", "duration", "lateness"), schema.FLOW_RUNS
-    )
-    return frame.assign(duration=_duration, lateness=lambda runs: _lateness(runs, as_of))
-
-
-def _task_run_frame(rows: Sequence[Row]) -> pd.DataFrame:
-    data = _columns(rows, _FIELDS["task_run"])
-    data["task_run_id"] = data.pop("id")
-    data["upstream_task_run_ids"] = [_upstream(value or {}) for value in data.pop("task_inputs")]
-    frame = frames.typed(data | _nothing(rows, "flow_run_name", "flow_name", "duration"), schema.TASK_RUNS)
-    return frame.assign(duration=_duration)
 
 
 def state_frame(histories: Sequence[tuple[Row, Sequence[Row]]]) -> pd.DataFrame:
@@ -144,15 +103,6 @@ def state_frame(histories: Sequence[tuple[Row, Sequence[Row]]]) -> pd.DataFrame:
 
 def _columns(rows: Sequence[Row], fields: Sequence[str]) -> dict[str, list[Any]]:
     return {name: [row[name] for row in rows] for name in fields}
-
-
-def _nothing(rows: Sequence[Row], *columns: str) -> dict[str, list[None]]:
-    return {name: [None] * len(rows) for name in columns}
-
-
-def _upstream(inputs: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:
-    ids = (one["id"] for values in inputs.values() for one in values if one.get("input_type") == "task_run")
-    return tuple(dict.fromkeys(ids))
 
 
 def _duration(runs: pd.DataFrame) -> pd.Series[Any]:

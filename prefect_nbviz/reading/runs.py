@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
-from prefect_nbviz.errors import IncompleteWarning
+from prefect_nbviz.errors import IncompleteWarning, warn
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery, as_query, query_of_either
 from prefect_nbviz.reading.answer import Answer
+from prefect_nbviz.reading.columns import chosen
 from prefect_nbviz.reading.connection import Connection, as_connection
 from prefect_nbviz.reading.counting import tally
 from prefect_nbviz.reading.past_reads import PastReads, key_of
@@ -27,15 +28,16 @@ def read_flow_runs(
     connection: Connection | None = None,
     progress: bool | Report = True,
     fresh: bool = False,
+    columns: str | Iterable[str] | None = None,
     **criteria: Any,
 ) -> pd.DataFrame:
     """Read the flow runs that match, past the server's 200 rows a page.
 
-    Reading thousands of runs again in the same process asks only for what can have changed: runs that have not ended,
+    Reading thousands of runs again in the same process, all or the first by expected start, asks only for what can have changed: runs that have not ended,
     that ended since, or of whose time the server tells other counts or sums of run times by state than the rows that
     were read before. It cannot see a change to a run that had ended which gives it no new end and leaves those figures
-    as they are: a new name or other tags above all, or its deletion while its equal in state and times was written
-    with an end of long ago. Pass `fresh=True` where that matters.
+    as they are: a new name or other tags above all, the state that it had set once more by hand, or its deletion while
+    its equal in state and times was written with an end of long ago. Pass `fresh=True` where that matters.
 
     Parameters
     ----------
@@ -48,13 +50,16 @@ def read_flow_runs(
         match (None: not known), and, if it has a parameter `note`, with what is waited for.
     fresh
         Whether to read all anew, whatever was read before.
+    columns
+        The name of one column of the frame, or of many in their order; all unless told. What other columns alone
+        need is neither parsed nor kept, and names of flows and deployments are looked up only for their columns.
     **criteria
         The fields of `FlowRunQuery`: `flow="daily_ingest"`, `since="1d"`, `limit=None`, ….
 
     Returns
     -------
     pandas.DataFrame
-        One row for each flow run in the order of `sort`, with the columns of `schema.FLOW_RUNS`;
+        One row for each flow run in the order of `sort`, with the columns of `schema.FLOW_RUNS`, or those asked for;
         times are UTC, `duration` and `lateness` timedeltas. `frame.attrs["prefect_nbviz"]` is a
         plain dict: `kind`, `query`, `server` (without secrets), `as_of` (ISO text, UTC), `matched`
         (rows that match, None where only reading all would tell), `read`, `kept` (of these, rows from an
@@ -64,7 +69,7 @@ def read_flow_runs(
     Raises
     ------
     QueryError
-        A criterion that cannot be; or, without a limit, more matches than fits into memory.
+        A criterion that cannot be, or no such column; or, without a limit, more matches than fits into memory.
     NotConnectedError, UnreachableError, AuthenticationError, RefusedError
         The server could not be read at all.
     ReadInterrupted
@@ -86,7 +91,9 @@ def read_flow_runs(
     --------
     >>> runs = read_flow_runs(flow="daily_ingest", tags_all=["prod"], since="1d")  # doctest: +SKIP
     """
-    return read_runs(as_query(FlowRunQuery, query, criteria), connection, progress=progress, fresh=fresh)
+    return read_runs(
+        as_query(FlowRunQuery, query, criteria), connection, progress=progress, fresh=fresh, columns=columns
+    )
 
 
 def read_task_runs(
@@ -95,6 +102,7 @@ def read_task_runs(
     connection: Connection | None = None,
     progress: bool | Report = True,
     fresh: bool = False,
+    columns: str | Iterable[str] | None = None,
     **criteria: Any,
 ) -> pd.DataFrame:
     """Read the task runs that match, past the server's 200 rows a page.
@@ -106,7 +114,7 @@ def read_task_runs(
     ----------
     query
         What is asked; all criteria are also keywords (see `TaskRunQuery`), and keywords win.
-    connection, progress, fresh
+    connection, progress, fresh, columns
         As in `read_flow_runs`.
     **criteria
         The fields of `TaskRunQuery`: `flow_runs=runs`, `tags_any=["etl", "billing"]`, ….
@@ -114,7 +122,7 @@ def read_task_runs(
     Returns
     -------
     pandas.DataFrame
-        One row for each task run in the order of `sort`, with the columns of `schema.TASK_RUNS`;
+        One row for each task run in the order of `sort`, with the columns of `schema.TASK_RUNS`, or those asked for;
         times are UTC, `duration` a timedelta; `attrs` as in `read_flow_runs`.
 
     Raises
@@ -135,11 +143,17 @@ def read_task_runs(
     --------
     >>> failed = read_task_runs(state_type="FAILED", flow_runs=FlowRunQuery(since="1d"))  # doctest: +SKIP
     """
-    return read_runs(as_query(TaskRunQuery, query, criteria), connection, progress=progress, fresh=fresh)
+    return read_runs(
+        as_query(TaskRunQuery, query, criteria), connection, progress=progress, fresh=fresh, columns=columns
+    )
 
 
 def read_state_type_counts(
-    query: FlowRunQuery | TaskRunQuery | None = None, *, connection: Connection | None = None, **criteria: Any
+    query: FlowRunQuery | TaskRunQuery | None = None,
+    *,
+    connection: Connection | None = None,
+    progress: bool | Report = True,
+    **criteria: Any,
 ) -> dict[str, int | None]:
     """Count by state type the runs that match a query but for its `state_type`, `sort` and `limit`.
 
@@ -147,8 +161,8 @@ def read_state_type_counts(
     ----------
     query, **criteria
         As in `count_runs`.
-    connection
-        Another server than that of the active Prefect profile.
+    connection, progress
+        As in `read_flow_runs`.
 
     Returns
     -------
@@ -174,9 +188,9 @@ def read_state_type_counts(
             counts = await tally(reader.pages.state_types, await reader.plan())
             return {kind: None if counts is None else counts[kind] for kind in STATE_TYPES}, reader.missing
 
-    counts, missing = run(work, progress=False, unit="counts")
+    counts, missing = run(work, progress=progress, unit="counts")
     if missing:
-        warnings.warn(missing, IncompleteWarning, stacklevel=2)
+        warn(missing, IncompleteWarning, stacklevel=2)
     return counts
 
 
@@ -186,15 +200,20 @@ def read_runs(
     *,
     progress: bool | Report = True,
     fresh: bool = False,
+    columns: str | Iterable[str] | None = None,
     past_reads: PastReads = _PAST_READS,
 ) -> pd.DataFrame:
-    """Read the runs that match, as `read_flow_runs` and `read_task_runs` do, with a memory of earlier reads."""
-    server_of = as_connection(connection)
+    """Read the runs that match, as `read_flow_runs` and `read_task_runs` do, with a memory of earlier reads.
+
+    What is read every few seconds has one of its own, `PastReads(at_least=PAYS_FROM)`: it is worth it for smaller reads
+    then, and what reading again cannot see is seen when the person asks with `fresh`.
+    """
+    server_of, asked = as_connection(connection), chosen(query.kind, columns)
 
     async def work(state: Progress) -> Answer:
         async with server_of.open(state) as server:
-            key = key_of(server_of, query)
-            answer = await Reader(server, query, state).read(None if fresh else past_reads.get(key))
+            key = key_of(server_of, query), asked
+            answer = await Reader(server, query, state, columns=asked).read(None if fresh else past_reads.get(key))
             if answer.kept is not None:
                 past_reads.put(key, answer.kept)
             return answer

@@ -59,7 +59,12 @@ def run_ids(runs: Any) -> list[str]:
     FrameError
         One of them is none of these.
     """
-    return [*dict.fromkeys(_id_of(run) for run in ([runs] if _is_one(runs) else runs))]
+    return [*dict.fromkeys(_id_of(run) for run in each_of(runs))]
+
+
+def each_of(runs: Any) -> list[Any]:
+    """Give what was handed in as a list: one run, or many that may be there only once."""
+    return [runs] if _is_one(runs) else [*runs]
 
 
 def _is_one(runs: Any) -> bool:

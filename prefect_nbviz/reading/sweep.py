@@ -17,7 +17,7 @@ from prefect_nbviz.reading.gate import MOST
 from prefect_nbviz.reading.pages import Pages
 from prefect_nbviz.reading.worker import together
 
-Take = Callable[[Sequence[Row]], None]
+Take = Callable[[Sequence[Row]], object]
 """Takes rows as they come: in no order, and some of them twice."""
 
 _TICK = timedelta(microseconds=1)

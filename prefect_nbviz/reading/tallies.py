@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta, tzinfo
@@ -12,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from prefect_nbviz import bins, frames, schema
-from prefect_nbviz.errors import IncompleteWarning
+from prefect_nbviz.errors import IncompleteWarning, warn
 from prefect_nbviz.order import Body, Row, iso
 from prefect_nbviz.plan import Plan
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery, query_of_either
@@ -81,7 +80,7 @@ def count_runs(
 
     counted, missing = run(work, progress=progress, unit="runs")
     if missing:
-        warnings.warn(missing, IncompleteWarning, stacklevel=2)
+        warn(missing, IncompleteWarning, stacklevel=2)
     return counted
 
 
@@ -162,7 +161,7 @@ def read_run_counts(
 
     frame = run(work, progress=progress, unit="runs")
     if reason := frame.attrs[frames.ATTRS]["reason"]:
-        warnings.warn(reason, IncompleteWarning, stacklevel=2)
+        warn(reason, IncompleteWarning, stacklevel=2)
     return frame
 
 

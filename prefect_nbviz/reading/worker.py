@@ -33,8 +33,15 @@ class Progress:
         self.total: int | None = None
         self.note = ""
         """What is waited for, where the server does not answer as it should."""
+        self.estimate = ""
+        """What the work will take, where that is much."""
         self.stop: Callable[[], None] | None = None
         """Ends all that waits for the server, so that the work ends with what it has; called in its loop."""
+
+    @property
+    def said(self) -> str:
+        """The note and the estimate, in words."""
+        return "; ".join(words for words in (self.estimate, self.note) if words)
 
 
 def run(work: Callable[[Progress], Coroutine[Any, Any, T]], *, progress: bool | Report, unit: str) -> T:
@@ -98,7 +105,7 @@ async def together(*work: Coroutine[Any, Any, Any]) -> list[Any]:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one) for one in work]
     except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+        raise failures.exceptions[0] from failures.exceptions[0].__cause__
     return [task.result() for task in tasks]
 
 
@@ -133,7 +140,7 @@ class _Reporting:
             self._bar.close()
 
     def _tell(self, state: Progress) -> None:
-        more = {"note": state.note} if self._takes_note else {}
+        more = {"note": state.said} if self._takes_note else {}
         self._progress(state.done, state.total, **more)  # type: ignore[operator]
 
     def _show(self, state: Progress) -> None:
@@ -142,9 +149,9 @@ class _Reporting:
             self._bar = tqdm(unit=f" {self._unit}", total=state.total, leave=False)
         if self._bar is None:
             return
-        if state.note != self._note:
-            self._note = state.note
-            self._bar.set_postfix_str(state.note)
+        if state.said != self._note:
+            self._note = state.said
+            self._bar.set_postfix_str(state.said)
         if state.done > self._bar.n:
             self._bar.total = state.total  # it may have become known meanwhile
             self._bar.update(state.done - self._bar.n)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import anywidget
 import traitlets
 
 from prefect_nbviz.states import STATE_TYPES
-from prefect_nbviz.widgets.page import STATIC
+from prefect_nbviz.widgets.page import STATIC, script
 
 
 class TagField(anywidget.AnyWidget):
@@ -21,7 +23,7 @@ class TagField(anywidget.AnyWidget):
     ['prod', 'etl']
     """
 
-    _esm = STATIC / "tags.js"
+    _esm = script("list.js", "tags.js")
 
     label = traitlets.Unicode().tag(sync=True)
     """What stands over it."""
@@ -33,7 +35,20 @@ class TagField(anywidget.AnyWidget):
     """What stands in it while it is empty."""
 
     suggestions = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    """Texts that it offers; any other can be typed."""
+    """Texts that it offers, in order; any other can be typed."""
+
+    counts = traitlets.Dict(value_trait=traitlets.Int()).tag(sync=True)
+    """Numbers that stand beside some of them."""
+
+    note = traitlets.Unicode().tag(sync=True)
+    """What stands under them: what they lack, and what the numbers count."""
+
+    can_ask = traitlets.Bool().tag(sync=True)
+    """Whether a button asks the server again."""
+
+    def on_ask(self, ask: Callable[[], None]) -> None:
+        """Call when a person wants the server to be asked again."""
+        self.on_msg(lambda _, content, __: ask() if content.get("do") == "ask" else None)
 
 
 class StateField(anywidget.AnyWidget):
@@ -47,8 +62,8 @@ class StateField(anywidget.AnyWidget):
 
     _esm = STATIC / "states.js"
 
-    label = traitlets.Unicode("State: none chosen means all").tag(sync=True)
-    """What stands over it."""
+    label = traitlets.Unicode("State type").tag(sync=True)
+    """What it is, for those who cannot see it."""
 
     options = traitlets.List([[kind, kind.capitalize()] for kind in STATE_TYPES]).tag(sync=True)
     """Each state type, and what it is called."""

@@ -35,23 +35,41 @@ SORTS = {
 }
 """What each order is called."""
 
-ESSENTIAL = ("tags_any", "name_like", "flow")
-"""The criteria that are always in sight, beside the state types, the window and the limit."""
+IN_SIGHT = ("name_like", "sort", "limit")
+"""The criteria whose fields are always in sight, beside the state types and the window, and that need no chip."""
 
 GROUPS = {
-    "Name and tags": ("name", "name_not", "ids", "ids_not", "tags_all", "tags_none", "tag_keys", "untagged"),
-    "State and time": (
-        *("state_type_not", "state_name", "state_name_not", "run_count_min"),
-        *("time_field", "start_time_fallback", "sort"),
-    ),
-    "Where it ran": ("deployment", "work_pool", "work_queue"),
+    "State": ("state_type", "state_name", "state_type_not", "state_name_not", "run_count_min"),
+    "Tags": ("tags_any", "tags_all", "tags_none", "tag_keys", "untagged"),
+    "Where it ran": ("flow", "deployment", "work_pool", "work_queue"),
+    "Name and id": ("name", "name_not", "ids", "ids_not"),
+    "Time": ("time_field", "start_time_fallback"),
     "Flow runs only": (
         *("parent", "parent_task_run", "ancestor", "created_by", "flow_version", "idempotency_key", "parameters"),
         *("has_deployment", "has_work_queue", "auto_scheduled"),
     ),
     "Task runs only": ("has_flow_run", "has_subflow_run"),
 }
-"""The criteria that are folded away, by what stands over them."""
+"""The criteria that the menu offers, by what stands over them."""
+
+_CHIPS = {
+    "state_type": "state",
+    "state_type_not": "state is not",
+    "state_name_not": "state name is not",
+    "name_not": "name is not",
+    "ids": "id",
+    "ids_not": "id is not",
+    "run_count_min": "run count at least",
+    "parent_task_run": "parent task run",
+    "ancestor": "below flow run",
+    "time_field": "time is of",
+    "start_time_fallback": "never started",
+    "untagged": "without tags",
+    "auto_scheduled": "made by a schedule",
+}
+"""What a chip is called, with its operator, where that is not the criterion's own words."""
+
+_MANY = 4
 
 _CREATORS = ("SCHEDULE", "DEPLOYMENT", "AUTOMATION", "USER")
 _YES_NO = {"Any": ANY, "Yes": True, "No": False}
@@ -69,12 +87,27 @@ class Field:
 
     def __init__(self, widget: Any) -> None:
         self.widget = widget
+        self.label = ""
+        """What stands on it."""
         self._plain = widget.value
 
     @property
     def is_set(self) -> bool:
         """Whether the control says something else than at first."""
         return bool(self.widget.value != self._plain)
+
+    def clear(self) -> None:
+        """Make it say nothing but the default."""
+        self.widget.value = self._plain
+
+    @property
+    def text(self) -> str:
+        """What the control says, for people; many values are cut, and then counted."""
+        value = self.widget.value
+        if not isinstance(value, list):
+            return str(value)
+        shown = ", ".join(one.capitalize() if one in STATE_TYPES else one for one in value[:_MANY])
+        return shown if len(value) <= _MANY else f"{shown}, … ({len(value):,} in all)"
 
     @property
     def criterion(self) -> Any:
@@ -89,7 +122,7 @@ class Field:
         self._put(value)
         is_said = bool(self.criterion == value)
         if not is_said:
-            self.widget.value = self._plain
+            self.clear()
         return is_said
 
     def _put(self, value: Any) -> None:
@@ -98,6 +131,11 @@ class Field:
 
 class ChoiceField(Field):
     """The control of a criterion that is one of some values."""
+
+    @property
+    def text(self) -> str:
+        """What the choice is called."""
+        return str(self.widget.label)
 
     def _put(self, value: Any) -> None:
         choices = [choice for _, choice in self.widget.options]
@@ -153,6 +191,17 @@ class ParametersField(Field):
             return False
 
 
+def chip_label(word: str) -> str:
+    """Give what the chip of a criterion is called, with its operator.
+
+    Examples
+    --------
+    >>> chip_label("state_type_not"), chip_label("tags_any")
+    ('state is not', 'tags any')
+    """
+    return _CHIPS.get(word, word.replace("_", " "))
+
+
 def make_fields() -> dict[str, Field]:
     """Give the control of each criterion but the window, by its word.
 
@@ -165,7 +214,7 @@ def make_fields() -> dict[str, Field]:
     """
     fields = {
         "state_type": Field(StateField()),
-        "name_like": Field(ipw.Text(description="Name contains", placeholder="transform", continuous_update=False)),
+        "name_like": Field(ipw.Text(description="Name contains", placeholder="Name contains", continuous_update=False)),
         **{word: Field(TagField(**texts)) for word, texts in _texts().items()},
         **{word: ChoiceField(_choice(label, options)) for word, (label, options) in _choices().items()},
         "run_count_min": NumberField(
@@ -174,8 +223,9 @@ def make_fields() -> dict[str, Field]:
         "limit": LimitField(ipw.Dropdown(description="At most", options=[*LIMITS.items()], value=DEFAULT_LIMIT)),
         "parameters": ParametersField(TagField(label="Parameters", placeholder="region=eu")),
     }
-    for field in fields.values():
-        field.widget.add_class("nbviz-field")
+    for word, field in fields.items():
+        field.label = getattr(field.widget, "description", "") or field.widget.label
+        field.widget.add_class("nbviz-field").add_class(f"nbviz-field-{word}")
     return fields
 
 

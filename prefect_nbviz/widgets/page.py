@@ -17,6 +17,11 @@ STATIC = Path(__file__).parent / "static"
 _IS_DARK = '[data-jp-theme-light="false"] .nbviz, .nbviz.nbviz-dark'
 
 
+def script(*names: str) -> str:
+    """Give some scripts as one, since a widget's own cannot import another."""
+    return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
+
+
 def style_sheet() -> str:
     """Give the style sheet of all widgets, with the colours of states on both backgrounds.
 
@@ -45,6 +50,9 @@ class Page(anywidget.AnyWidget):
 
     theme = traitlets.Enum([*get_args(Theme)], "light").tag(sync=True)
     """The background of the page: JupyterLab's theme, or what the browser prefers."""
+
+    is_shown = traitlets.Bool(default_value=True).tag(sync=True)
+    """Whether it is on a page; False once it was taken from there, as when its cell runs again."""
 
     plotly = traitlets.Bytes().tag(sync=True)
     """The source of plotly.js, so that charts need no network."""

@@ -103,10 +103,21 @@ def _criteria_texts(query: RunQuery, zone: tzinfo) -> Iterator[str]:
         yield ", ".join(query.state_type)
     for word, value in query.criteria().items():
         if word not in _SAID_ELSEWHERE:
-            yield f"{word.replace('_', ' ')}: {_value_text(value)}"
+            yield criterion_text(word, value)
     ends: Any = (query.since, query.until)
     by = _TIME_FIELDS.get(query.time_field, "")
     yield span_text(ends, zone=zone) + (f" {by}" if by and any(ends) else "")
+
+
+def criterion_text(word: str, value: Any) -> str:
+    """Say one criterion, as `RunQuery.criteria` gives it.
+
+    Examples
+    --------
+    >>> criterion_text("tags_any", ["prod", "etl"]), criterion_text("since", "1d")
+    ('tags any: prod, etl', 'since: 1d')
+    """
+    return f"{word.replace('_', ' ')}: {_value_text(value)}"
 
 
 def _value_text(value: Any) -> str:

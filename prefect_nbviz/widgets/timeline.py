@@ -48,11 +48,13 @@ class TimelineChart(Chart):
         intervals
             What `state_intervals` gives.
         of
-            What they are about: while that stays the same, a zoom into bars stays too.
+            What they are about: while that stays the same, and is not None, a zoom stays too.
         **options
             Those of `Timeline`.
         """
-        self._timeline, self._about, self._view = Timeline(intervals, **options), of, None
+        if of is None or of != self._about:
+            self._view = None
+        self._timeline, self._about = Timeline(intervals, **options), of
         self._draw()
 
     def _move(self, change: Any) -> None:
@@ -66,12 +68,13 @@ class TimelineChart(Chart):
     def _draw(self) -> None:
         if self._timeline is None:
             return
-        figure = self._timeline.figure(self._view, theme=self.page.theme)
+        timeline, view, theme = self._timeline, self._view, self.page.theme
+        figure = timeline.figure(view, theme=theme)
         if figure.layout.meta:
             # The axes are where they were moved to; all else that a person chose stays.
             figure.update_layout(meta={**figure.layout.meta, "number": self._number})
             figure.update_xaxes(uirevision=self._number).update_yaxes(uirevision=self._number)
-        self.show(figure, of=self._about)
+        self.show(figure, of=self._about, picks=lambda: timeline.picks(figure, view, theme=theme))
 
 
 class StateTimeline(ipw.VBox):

@@ -1,42 +1,30 @@
-"""The views of loaded runs: table, counts, timeline."""
+"""The views of loaded runs, a tab each; what is chosen in one is marked in all."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import ipywidgets as ipw
 import pandas as pd
+import traitlets
 
 from prefect_nbviz import frames, schema
-from prefect_nbviz.charts.counts import plot_state_counts
-from prefect_nbviz.widgets.chart import Chart
+from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
+from prefect_nbviz.widgets.code import CodeView
+from prefect_nbviz.widgets.counts import CountsView
+from prefect_nbviz.widgets.durations import DurationsView
+from prefect_nbviz.widgets.errors import ErrorsView
 from prefect_nbviz.widgets.page import Page
-from prefect_nbviz.widgets.status import StatusLine
+from prefect_nbviz.widgets.stays import StaysView
 from prefect_nbviz.widgets.table import RunTable
-from prefect_nbviz.widgets.timeline import TimelineChart
-
-MAX_HISTORIES = {"task_run_id": 1_000, "flow_run_id": 200}
-"""As many runs are in the timeline, the first of the frame: each flow run's history costs a request, few task runs' do."""
 
 _UTC = ZoneInfo("UTC")
-_BY = {
-    "State": "state_name",
-    "State type": "state_type",
-    "Flow": "flow_name",
-    "Flow run": "flow_run_name",
-    "Deployment": "deployment_name",
-    "Tag": "tags",
-}
-
-
-def with_histories(runs: pd.DataFrame) -> pd.DataFrame:
-    """Give the runs that are in the timeline: the first `MAX_HISTORIES`."""
-    return runs.head(next(most for column, most in MAX_HISTORIES.items() if column in runs.columns))
 
 
 class RunViews(ipw.Tab):
-    """A tab each for the table, the counts and the timeline of runs.
+    """Table, counts, timeline, durations, errors and code; only the tab in front is drawn.
 
     Parameters
     ----------
@@ -46,48 +34,74 @@ class RunViews(ipw.Tab):
         The time zone of what they show.
     """
 
+    selected = traitlets.Tuple()
+    """The ids of the runs that are chosen."""
+
     def __init__(self, page: Page, *, zone: ZoneInfo = _UTC) -> None:
-        self._page = page
-        self._zone = zone
-        self._runs: pd.DataFrame = frames.empty(schema.TASK_RUNS)
         self.table = RunTable(zone=zone)
-        self.by = ipw.Dropdown(description="Count by", options=[*_BY.items()])
-        self.by.add_class("nbviz-field")
-        self.counts = Chart(page=page, description="How many runs are in which state")
-        self.caption = StatusLine()
-        self.timeline = TimelineChart(page=page)
-        tabs = [self.table, ipw.VBox([self.by, self.counts]), ipw.VBox([self.caption, self.timeline])]
-        super().__init__(tabs, titles=["Table", "Counts", "Timeline"])
+        self.counts = CountsView(page, zone=zone)
+        self.timeline = StaysView(page, zone=zone)
+        self.durations = DurationsView(page=page, zone=zone)
+        self.errors = ErrorsView(zone=zone)
+        self.code = CodeView()
+        self._tabs: Mapping[str, Any] = {
+            "Table": self.table,
+            "Counts": self.counts,
+            "Timeline": self.timeline,
+            "Durations": self.durations,
+            "Errors": self.errors,
+            "Code": self.code,
+        }
+        self._waiting: dict[str, Callable[[], None]] = {}
+        super().__init__([*self._tabs.values()], titles=[*self._tabs], selected_index=0)
         self.add_class("nbviz-views")
-        self.by.observe(lambda _: self._draw_counts(), "value")
-        page.observe(lambda _: self._draw_counts(), "theme")
+        for view in self._tabs.values():
+            if view.has_trait("selected"):
+                traitlets.link((self, "selected"), (view, "selected"))
+        self.observe(lambda _: self._draw_front(), "selected_index")
 
-    def show_runs(self, runs: pd.DataFrame) -> None:
-        """Show runs in the table and count them; the timeline is empty until it has intervals."""
-        self._runs = runs
-        self._offer_columns()
-        self.table.show(runs)
-        self._draw_counts()
-        self.show_intervals(frames.empty(schema.INTERVALS), runs.head(0))
+    def show_query(self, query: FlowRunQuery | TaskRunQuery) -> None:
+        """Show the code of a query."""
+        self._draw("Code", lambda: self.code.show(query))
 
-    def show_intervals(self, intervals: pd.DataFrame, runs: pd.DataFrame) -> None:
+    def show_runs(self, runs: pd.DataFrame, *, of: Any) -> None:
+        """Show runs; counts over time and the timeline keep what they have until they are told.
+
+        Parameters
+        ----------
+        runs
+            Flow runs or task runs.
+        of
+            What they are: while that stays the same, a zoom stays too.
+        """
+        self._draw("Table", lambda: self.table.show(runs))
+        self._draw("Counts", lambda: self.counts.show_runs(runs, of=of))
+        self._draw("Durations", lambda: self.durations.show_runs(runs))
+        self._draw("Errors", lambda: self.errors.show_runs(runs))
+
+    def show_run_counts(self, counts: pd.DataFrame) -> None:
+        """Show how many runs were expected to start when."""
+        self.counts.run_counts = counts
+        self._draw("Counts", self._waiting.get("Counts", self.counts.draw))
+
+    def show_intervals(self, intervals: pd.DataFrame, runs: pd.DataFrame, *, of: Any) -> None:
         """Show the stays of the first of some runs in their states."""
-        drawn = len(with_histories(runs))
-        text = f"The first {drawn:,} of {len(runs):,} runs: state histories cost requests."
-        self.caption.show([("warn", text)] if drawn < len(runs) else [])
-        self.timeline.show_intervals(intervals, of=self._as_of(), tz=self._zone.key)
+        self._draw("Timeline", lambda: self.timeline.show(intervals, runs, of=of))
 
-    def _offer_columns(self) -> None:
-        """Offer the columns that the runs have to count by, and keep the chosen one if it is among them."""
-        options = [(text, word) for text, word in _BY.items() if word in self._runs.columns]
-        if options != [*self.by.options]:
-            before: Any = self.by.value
-            self.by.options = options
-            self.by.value = before if before in dict(options).values() else options[0][1]
+    def clear_intervals(self, of: Any) -> None:
+        """Show no stays, as long as there are none of the runs that are shown."""
+        self.show_intervals(frames.empty(schema.INTERVALS), frames.empty(schema.TASK_RUNS), of=of)
 
-    def _draw_counts(self) -> None:
-        figure = plot_state_counts(self._runs, by=self.by.value, theme=self._page.theme)
-        self.counts.show(figure, of=(self.by.value, self._as_of()))
+    def draw_all(self) -> None:
+        """Draw also the tabs that are not in front."""
+        while self._waiting:
+            self._waiting.pop(next(iter(self._waiting)))()
 
-    def _as_of(self) -> Any:
-        return self._runs.attrs.get(frames.ATTRS, {}).get("as_of")
+    def _draw(self, title: str, draw: Callable[[], None]) -> None:
+        self._waiting[title] = draw
+        self._draw_front()
+
+    def _draw_front(self) -> None:
+        draw = self._waiting.pop([*self._tabs][self.selected_index or 0], None)
+        if draw is not None:
+            draw()

@@ -18,7 +18,9 @@ CUSTOM = "custom"
 """The choice that shows the fields for two moments."""
 
 _QUICK: dict[str, Any] = {
+    "Last 15 min": ("15m", None),
     "Last hour": ("1h", None),
+    "Last 6 h": ("6h", None),
     "Last 24 h": ("1d", None),
     "Last 7 days": ("7d", None),
     "Last 30 days": ("30d", None),

@@ -89,7 +89,9 @@ def task_runs(count: int) -> pd.DataFrame:
         "duration": np.where(ended, length, np.iinfo(np.int64).min).astype("timedelta64[us]"),
         "run_count": np.ones(count, dtype=np.int64),
         "tags": tags[rng.integers(0, 6, count)],
+        "state_message": np.where(name == "Failed", "Task run encountered an exception ValueError: boom", None),
         "upstream_task_run_ids": none[np.zeros(count, dtype=np.int64)],
+        "state_id": _ids(rng, count),
     }
     frame = frames.typed(data, schema.TASK_RUNS)
     frame.attrs[frames.ATTRS] = {"kind": "task_runs", "matched": count, "truncated": False}

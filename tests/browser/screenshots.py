@@ -29,8 +29,11 @@ from playwright.sync_api import Browser, Locator, sync_playwright  # noqa: E402 
 from prefect_nbviz.demo.lab import NOTEBOOK, PrivateLab  # noqa: E402 - likewise
 from prefect_nbviz.demo.server import PrivateServer  # noqa: E402 - likewise
 
-WIDTH, HEIGHT = 1300, 1000
-"""Size of the window in CSS pixels; a picture has twice as many each way."""
+WIDTH, HEIGHT = 1560, 2400
+"""Size of the window in CSS pixels, tall enough that nothing is hidden; a picture has twice as many each way."""
+
+MOST_HEIGHT = 900
+"""CSS pixels of a picture: what is below is cut off."""
 
 MOST_BYTES = 300_000
 SETTLING = 1_000
@@ -92,10 +95,12 @@ def _shoot(browser: Browser, folder: Path, address: str, shot: tuple[str, str, C
     run_all(page)
     explorer = find_explorer(page)
     steps(explorer)
-    explorer.scroll_into_view_if_needed()
+    page.mouse.move(0, 0)
     page.wait_for_timeout(SETTLING)
+    box = explorer.bounding_box()
+    assert box
     path = ROOT / "notebooks" / f"{name}.png"
-    explorer.screenshot(path=path)
+    page.screenshot(path=path, clip={**box, "height": min(box["height"], MOST_HEIGHT)})
     context.close()
     size = path.stat().st_size
     print(f"{path.relative_to(ROOT)}: {size / 1_000:.0f} kB, at most {MOST_BYTES / 1_000:.0f} kB")

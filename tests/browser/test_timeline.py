@@ -26,6 +26,8 @@ spans = long_history()
 assert len(spans) == 1_000_000
 nbv.StateTimeline(spans)
 """
+MARKED = """([plot, are]) => plot.data.every(({ selectedpoints }) => Boolean(selectedpoints) === are) &&
+  (!are || plot.data.some(({ selectedpoints }) => selectedpoints.length === 1))"""
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +70,12 @@ def test_a_million_stays_are_zoomed_to_the_right_hour(notebook: Callable[..., Pa
     assert names[-1].startswith("d04-h05")
     assert any(tick.startswith("05:30:") for tick in _ticks(chart))
     chart.screenshot(path=shots / "timeline-bars.png")
+
+    chart.locator(".scatterlayer path.point").first.click(force=True)  # the kernel answers which points are of its run
+    page.wait_for_function(MARKED, arg=[chart.element_handle(), True])
+    chart.screenshot(path=shots / "timeline-picked.png")
+    page.keyboard.press("Escape")
+    page.wait_for_function(MARKED, arg=[chart.element_handle(), False])
 
     chart.locator(".nsewdrag").first.dblclick()
     _says(chart, "200,000 runs; 1,000,000 stays as pixels, each of 120 lines holds every 120th run")

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -97,20 +98,21 @@ class Runs:
     def rename(self, run: UUID) -> None:
         self._client._client.patch(f"/{self.kind}s/{run}", json={"name": "renamed"}).raise_for_status()
 
-    def query(self, **criteria: str) -> RunQuery:
+    def query(self, **criteria: Any) -> RunQuery:
         make: Callable[..., RunQuery] = FlowRunQuery if self.kind == "flow_run" else TaskRunQuery
-        return make(tags_all=[TAG], limit=None, **criteria)
+        return make(**{"tags_all": [TAG], "limit": None} | criteria)
 
-    def read(self, *, fresh: bool = False) -> pd.DataFrame:
+    def read(self, *, fresh: bool = False, **criteria: Any) -> pd.DataFrame:
         self._wire.requests = 0
-        return read_runs(self.query(), self.connection, past_reads=self._memory, progress=False, fresh=fresh)
+        query = self.query(**criteria)
+        return read_runs(query, self.connection, past_reads=self._memory, progress=False, fresh=fresh)
 
-    def read_again(self, *, requests: int) -> pd.DataFrame:
+    def read_again(self, *, requests: int, **criteria: Any) -> pd.DataFrame:
         """Read again, and see that it is the truth and cheap; without what hangs on the moment."""
-        frame = self.read()
+        frame = self.read(**criteria)
         assert self._wire.requests <= requests
         assert frame.attrs["prefect_nbviz"]["kept"] > len(frame) / 2
-        fresh = self.read(fresh=True)
+        fresh = self.read(fresh=True, **criteria)
         moving = ["lateness"] if self.kind == "flow_run" else []
         pd.testing.assert_frame_equal(frame.drop(columns=moving), fresh.drop(columns=moving))
         return frame
@@ -155,6 +157,19 @@ def test_a_new_name_is_seen_afresh(runs: Runs) -> None:
     runs.rename(runs.ids[7])
     assert "renamed" in {*runs.read(fresh=True)["name"]}
     assert "renamed" in {*runs.read_again(requests=FEW)["name"]}
+
+
+@pytest.mark.filterwarnings("ignore::prefect_nbviz.errors.IncompleteWarning")
+@pytest.mark.parametrize("way", ["DESC", "ASC"])
+def test_the_first_part(way: str, runs: Runs) -> None:
+    first = {"limit": RUNS - 10, "sort": f"EXPECTED_START_TIME_{way}"}
+    runs.read(**first)
+    assert runs.read_again(requests=FEW, **first).attrs["prefect_nbviz"]["truncated"]
+    changed = runs.make(Running())
+    runs.ended(ago=LONG_AGO)
+    runs.read_again(requests=FEW + 1, **first)
+    runs.set(changed, Completed())
+    runs.read_again(requests=FEW + 1, **first)
 
 
 @pytest.mark.parametrize("field", ["start_time", "expected_start_time", "end_time"])

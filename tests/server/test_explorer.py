@@ -60,7 +60,8 @@ def connection(demo_server: PrivateServer) -> Connection:
 def test_it_shows_what_a_read_gives(query: Any, connection: Connection) -> None:
     explorer = explore(query, connection=connection)
     explorer.load_button.click()
-    assert not explorer._failure
+    explorer.join()
+    assert not explorer.screen.standing.failure
     read = read_flow_runs if isinstance(query, FlowRunQuery) else read_task_runs
     expected = read(explorer.query, connection=connection)
     assert len(expected)
@@ -81,45 +82,45 @@ def test_counts_are_those_of_the_whole_query(connection: Connection) -> None:
     assert len(explorer.frame) == 1
     assert counts["FAILED"] == len(read_task_runs(state_type="FAILED", connection=connection))
     assert counts["COMPLETED"] > counts["FAILED"] > 1
-    assert f"Showing the first 1 of {counts['FAILED']} task runs" in explorer.status.value
-    assert explorer.status.value.count("nbviz-warn") == 1, "the cut is said once"
+    assert f"Showing the first 1 of {counts['FAILED']} task runs" in explorer.screen.status.value
+    assert explorer.screen.status.value.count("nbviz-warn") == 1, "the cut is said once"
 
 
 def test_flow_runs_that_their_limit_left_out_are_said_once(connection: Connection) -> None:
     explorer = explore(TaskRunQuery(flow_runs=FlowRunQuery(sort="START_TIME_ASC", limit=9)), connection=connection)
     explorer.load()
-    assert explorer.status.value.count("Of the flow runs: Read the first 9 of") == 1
+    assert explorer.screen.status.value.count("Of the flow runs: Read the first 9 of") == 1
 
 
 def test_a_name_nobody_has_is_a_note(connection: Connection, recwarn: pytest.WarningsRecorder) -> None:
     explorer = explore(tags_any=["prod", "prood"], connection=connection)
     explorer.load()
-    assert "prood" in explorer.status.value
-    assert "nbviz-warn" in explorer.status.value
+    assert "prood" in explorer.screen.status.value
+    assert "nbviz-warn" in explorer.screen.status.value
     assert not recwarn.list
 
 
 def test_changed_filters_dim_what_is_shown(connection: Connection) -> None:
     explorer = explore(state_type="FAILED", connection=connection)
     explorer.load()
-    assert "nbviz-dim" not in explorer.views._dom_classes
+    assert "nbviz-dim" not in explorer.screen.views._dom_classes
     explorer.controls.fields["state_type"].widget.value = ["CRASHED"]
-    assert "Filters changed: press Load" in explorer.status.value
-    assert "nbviz-dim" in explorer.views._dom_classes
+    assert "Filters changed: press Load" in explorer.screen.status.value
+    assert "nbviz-dim" in explorer.screen.views._dom_classes
     assert set(explorer.frame["state_type"]) == {"FAILED"}
     explorer.load()
-    assert "Filters changed" not in explorer.status.value
-    assert "nbviz-dim" not in explorer.views._dom_classes
+    assert "Filters changed" not in explorer.screen.status.value
+    assert "nbviz-dim" not in explorer.screen.views._dom_classes
     assert set(explorer.frame["state_type"]) == {"CRASHED"}
 
 
 def test_nothing_that_matches_is_said(connection: Connection) -> None:
     explorer = explore(name=HOSTILE_NAME, state_type="CRASHED", connection=connection)
     explorer.load()
-    assert "No task runs match." in explorer._panel.value
-    assert "1 match in other states." in explorer.status.value
-    assert html.escape(HOSTILE_NAME) in explorer.status.value
-    assert explorer.views.layout.display == "none"
+    assert "No task runs match" in explorer.screen.empty.text
+    assert "1 match in other states." in explorer.screen.status.value
+    assert html.escape(HOSTILE_NAME) in explorer.screen.status.value
+    assert explorer.screen.views.layout.display == "none"
     assert explorer.frame.empty
     assert explorer.intervals.empty
 
@@ -127,24 +128,24 @@ def test_nothing_that_matches_is_said(connection: Connection) -> None:
 def test_an_empty_server(empty_server: PrivateServer) -> None:
     explorer = explore(connection=Connection(empty_server.api_url))
     explorer.load()
-    assert "No task runs match." in explorer._panel.value
-    assert not explorer._failure
+    assert explorer.screen.empty.text == "There are no task runs on this server yet."
+    assert not explorer.screen.standing.failure
 
 
 def test_a_server_that_dies_keeps_what_was_loaded(demo_server: PrivateServer) -> None:
     cable = Cable()
     explorer = explore(state_type="FAILED", connection=Connection(demo_server.api_url, transport=cable))
     explorer.load()
-    frame, intervals, data = explorer.frame, explorer.intervals, explorer.views.table.grid._dt_args["data_json"]
+    frame, intervals, shown = explorer.frame, explorer.intervals, explorer.screen.views.table.content
     assert len(frame)
     cable.is_cut_from = "/"
     explorer.controls.fields["state_type"].widget.value = ["COMPLETED"]
     explorer.load()
-    assert "The task runs could not be read. Nothing answers at" in explorer.status.value
-    assert "Filters changed: press Load" in explorer.status.value
+    assert "The task runs could not be read. Nothing answers at" in explorer.screen.status.value
+    assert "Filters changed: press Load" in explorer.screen.status.value
     assert explorer.frame is frame
     assert explorer.intervals is intervals
-    assert explorer.views.table.grid._dt_args["data_json"] == data
+    assert explorer.screen.views.table.content is shown
 
 
 def test_a_server_that_dies_before_the_timeline_keeps_no_other_timeline(demo_server: PrivateServer) -> None:
@@ -153,11 +154,13 @@ def test_a_server_that_dies_before_the_timeline_keeps_no_other_timeline(demo_ser
     explorer.load()
     assert len(explorer.intervals)
     cable.is_cut_from = "/api/flow_run_states"
+    explorer.controls.value = explorer.query.replace(state_type="CRASHED")  # others, whose histories are not held
     explorer.load()
-    assert "The timeline could not be read." in explorer.status.value
+    assert "The timeline could not be read." in explorer.screen.status.value
     assert len(explorer.frame)
     assert explorer.intervals.empty
-    assert "No states to draw" in explorer.views.timeline.figure
+    explorer.screen.views.draw_all()
+    assert "No states to draw" in explorer.screen.views.timeline.chart.figure
 
 
 def test_a_mistake_of_ours_is_not_silent() -> None:
@@ -168,5 +171,5 @@ def test_a_mistake_of_ours_is_not_silent() -> None:
     explorer = RunExplorer(TaskRunQuery(), connection=Connection("http://127.0.0.1:9/api", transport=Broken()))
     with pytest.raises(ZeroDivisionError):
         explorer.load()
-    assert "The task runs could not be read. ZeroDivisionError: ours" in explorer.status.value
-    assert not explorer.load_button.disabled
+    assert "The task runs could not be read. ZeroDivisionError: ours" in explorer.screen.status.value
+    assert explorer.load_button.layout.display is None

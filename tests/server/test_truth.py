@@ -134,8 +134,9 @@ def test_every_value_of_flow_runs(connection: Connection, demo_server) -> None:
     frame = read(FlowRunQuery(limit=None, until="+52w"), connection).set_index("flow_run_id").sort_index()
     table = rows(
         demo_server.database,
-        """select r.*, f.name as flow_name, d.name as deployment_name, p.name as work_pool_name, p.id as work_pool_id
-        from flow_run r join flow f on f.id = r.flow_id left join deployment d on d.id = r.deployment_id
+        """select r.*, f.name as flow_name, d.name as deployment_name, p.name as work_pool_name, p.id as work_pool_id,
+        nullif(s.message, '') as state_message
+        from flow_run r left join flow_run_state s on s.id = r.state_id join flow f on f.id = r.flow_id left join deployment d on d.id = r.deployment_id
         left join work_queue q on q.id = r.work_queue_id left join work_pool p on p.id = q.work_pool_id""",
     ).set_index("id")
     table = table.loc[frame.index]
@@ -145,6 +146,8 @@ def test_every_value_of_flow_runs(connection: Connection, demo_server) -> None:
         "deployment_name",
         "state_type",
         "state_name",
+        "state_message",
+        "state_id",
         "run_count",
         "work_pool_name",
         "work_queue_name",
@@ -169,8 +172,9 @@ def test_every_value_of_task_runs(connection: Connection, demo_server) -> None:
     frame = read(TaskRunQuery(limit=None), connection).set_index("task_run_id").sort_index()
     table = rows(
         demo_server.database,
-        """select r.*, p.name as flow_run_name, f.name as flow_name
-        from task_run r left join flow_run p on p.id = r.flow_run_id left join flow f on f.id = p.flow_id""",
+        """select r.*, p.name as flow_run_name, f.name as flow_name,
+        nullif(s.message, '') as state_message
+        from task_run r left join task_run_state s on s.id = r.state_id left join flow_run p on p.id = r.flow_run_id left join flow f on f.id = p.flow_id""",
     ).set_index("id")
     table = table.loc[frame.index]
     for column in [
@@ -181,6 +185,8 @@ def test_every_value_of_task_runs(connection: Connection, demo_server) -> None:
         "task_key",
         "state_type",
         "state_name",
+        "state_message",
+        "state_id",
         "run_count",
     ]:
         same(frame[column], table[column])
@@ -198,6 +204,20 @@ def test_every_value_of_task_runs(connection: Connection, demo_server) -> None:
     )
     assert frame["upstream_task_run_ids"].map(set).tolist() == upstream.tolist()
     assert (frame["upstream_task_run_ids"].map(len) > 0).any()
+    assert frame.loc[frame["state_type"] == "FAILED", "state_message"].str.contains("encountered an exception").any()
+
+
+@pytest.mark.parametrize("kind", ["flow_run", "task_run"])
+def test_some_columns_are_those_of_all(kind: str, connection: Connection) -> None:
+    read_them = read_flow_runs if kind == "flow_run" else read_task_runs
+    told = {"tags_none": "dev", "state_name_not": "Late", "limit": 5, "connection": connection, "progress": False}
+    for sort in ("DURATION_ASC", "NAME_DESC", "START_TIME_DESC"):
+        with pytest.warns(IncompleteWarning):
+            whole = read_them(sort=sort, **told)
+        for columns in (["state_message", f"{kind}_id"], "flow_name", ["tags", "duration"]):
+            with pytest.warns(IncompleteWarning):
+                some = read_them(sort=sort, columns=columns, **told)
+            pd.testing.assert_frame_equal(some, whole[[columns] if isinstance(columns, str) else columns])
 
 
 def same(ours: pd.Series, theirs: pd.Series) -> None:

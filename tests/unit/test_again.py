@@ -43,12 +43,16 @@ def run_row(kind: str, number: int, *, minutes: int = 0, state: str = "COMPLETED
         "start_time": iso(expected + timedelta(seconds=0.4 * (number % 9))),
         "end_time": iso(end or expected + timedelta(minutes=1, seconds=number)) if state in ENDED else None,
         "estimated_run_time": 2.0**number,
+        "state_id": f"state-{number}",
+        "state": {"message": f"{state} in a way"},
         "tags": [tag for bit, tag in enumerate("xy") if number >> bit & 1],
     }
 
 
-async def read(server: Server, query: RunQuery, as_of: datetime, kept: Kept | None = None) -> Answer:
-    return await Reader(server, query, Progress(), as_of=as_of).read(kept)
+async def read(
+    server: Server, query: RunQuery, as_of: datetime, kept: Kept | None = None, columns: list[str] | None = None
+) -> Answer:
+    return await Reader(server, query, Progress(), columns=columns, as_of=as_of).read(kept)
 
 
 def served(kind: str, rows: list[Row]) -> FakeServer:
@@ -60,7 +64,8 @@ def served(kind: str, rows: list[Row]) -> FakeServer:
 def change(kind: str, rows: list[Row], what: str, at: int, minutes: int) -> None:
     """Change a run as Prefect, a person or a deletion may, between the two reads."""
     row, new = rows[at % len(rows)], max(int(one["id"][:8], 16) for one in rows) + 1
-    ended = {"state_type": "COMPLETED", "state_name": "Completed", "end_time": iso(BETWEEN)}
+    anew = {"state_id": f"state-{at}-{what}", "state": {"message": what}}
+    ended = anew | {"state_type": "COMPLETED", "state_name": "Completed", "end_time": iso(BETWEEN)}
     match what:
         case "new":
             rows.append(run_row(kind, new, minutes=minutes, state="RUNNING"))
@@ -71,14 +76,14 @@ def change(kind: str, rows: list[Row], what: str, at: int, minutes: int) -> None
         case "deleted":
             rows.remove(row)
         case "runs again":
-            row |= {"state_type": "RUNNING", "state_name": "Retrying", "end_time": None, "run_count": 2}
+            row |= anew | {"state_type": "RUNNING", "state_name": "Retrying", "end_time": None, "run_count": 2}
         case "ended anew":
             row |= ended | {"run_count": row["run_count"] + 1}
         case "expected anew":
             row |= ended | {"expected_start_time": iso(BEFORE - timedelta(minutes=minutes)), "start_time": iso(BETWEEN)}
         case "set by hand":
             other = "FAILED" if row["state_type"] == "COMPLETED" else "COMPLETED"
-            row |= {"state_type": other, "state_name": STATES[other], "end_time": row["end_time"] or iso(BEFORE)}
+            row |= anew | {"state_type": other, "state_name": STATES[other], "end_time": row["end_time"] or iso(BEFORE)}
 
 
 CHANGES = st.lists(
@@ -127,8 +132,9 @@ MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.
     criteria=CRITERIA,
     sort=SORTS,
     whole_seconds=st.booleans(),
+    columns=st.sampled_from([None, ["tags", "state_message"], ["flow_name", "duration"]]),
 )
-def test_what_is_read_again_is_what_is_there(kind, seed, changes, criteria, sort, whole_seconds) -> None:
+def test_what_is_read_again_is_what_is_there(kind, seed, changes, criteria, sort, whole_seconds, columns) -> None:
     chance = random.Random(seed)
     rows = [
         run_row(kind, number, minutes=chance.randrange(60), state=chance.choice(["RUNNING", *ENDED, *ENDED]))
@@ -142,16 +148,57 @@ def test_what_is_read_again_is_what_is_there(kind, seed, changes, criteria, sort
 
     async def work() -> tuple[Answer, ...]:
         async with server.connection.open() as opened:
-            first = await read(opened, query, BEFORE)
+            first = await read(opened, query, BEFORE, None, columns)
             for what, at, minutes in changes:
                 change(kind, rows, what, at, minutes)
-            again = await read(opened, query, NOW, first.kept)
-            return again, await read(opened, query, NOW, again.kept), await read(opened, query, NOW)
+            again = await read(opened, query, NOW, first.kept, columns)
+            once_more = await read(opened, query, NOW, again.kept, columns)
+            return again, once_more, await read(opened, query, NOW, None, columns)
 
     again, once_more, fresh = asyncio.run(work())
     event(f"kept some: {again.frame.attrs['prefect_nbviz']['kept'] > 0}")
     pd.testing.assert_frame_equal(again.frame, fresh.frame)
     pd.testing.assert_frame_equal(once_more.frame, fresh.frame)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    kind=st.sampled_from(["task_run", "flow_run"]),
+    seed=st.integers(0, 99),
+    changes=CHANGES,
+    criteria=st.sampled_from([{}, {"since": "50m"}, {"tags_none": ["x"]}]),
+    sort=st.sampled_from(["EXPECTED_START_TIME_DESC", "EXPECTED_START_TIME_ASC"]),
+    limit=st.integers(3, STEADY),
+    columns=st.sampled_from([None, ["tags"]]),
+)
+def test_what_is_read_again_of_a_part_is_the_first_part(kind, seed, changes, criteria, sort, limit, columns) -> None:
+    chance = random.Random(seed)
+    rows = [
+        run_row(kind, number, minutes=chance.randrange(60), state=chance.choice(["RUNNING", *ENDED, *ENDED]))
+        for number in range(STEADY)
+    ]
+    server = served(kind, rows)
+    query = (FlowRunQuery if kind == "flow_run" else TaskRunQuery)(limit=limit, sort=sort, **criteria)
+
+    async def work() -> tuple[Answer, ...]:
+        async with server.connection.open() as opened:
+            first = await read(opened, query, BEFORE, None, columns)
+            for what, at, minutes in changes:
+                change(kind, rows, what, at, minutes)
+            again = await read(opened, query, NOW, first.kept, columns)
+            return first, again, await read(opened, query, NOW, None, columns)
+
+    first, again, fresh = asyncio.run(work())
+    event(f"of a part: {first.kept is not None and first.kept.is_cut}, kept some: {about(again)['kept'] > 0}")
+    pd.testing.assert_frame_equal(again.frame, fresh.frame)
+    assert about(again) | {"kept": 0} == about(fresh)
+    assert (again.kept is None) == (fresh.kept is None)
+    if again.kept is not None:
+        assert again.kept.is_cut == fresh.kept.is_cut == about(fresh)["truncated"]
+
+
+def about(answer: Answer) -> dict[str, Any]:
+    return answer.frame.attrs["prefect_nbviz"]
 
 
 def remembering(kind: str = "task_run", **criteria: Any) -> tuple[FakeServer, list[Row], Callable[..., pd.DataFrame]]:
@@ -181,6 +228,40 @@ def test_where_nothing_changed_no_row_is_read(kind: str) -> None:
     pages = [body for _, path, body in server.requests if path.endswith(f"{kind}s/filter") and body["limit"] > 1]
     assert len(pages) == 2, "one for the unfinished, one for those that ended since"
     assert len(server.requests) <= 14
+
+
+@pytest.mark.filterwarnings("ignore::prefect_nbviz.errors.IncompleteWarning")
+@pytest.mark.parametrize("kind", ["task_run", "flow_run"])
+def test_of_a_part_only_what_changed_is_read_while_enough_is_left(kind: str) -> None:
+    server, rows, read_it = remembering(kind, limit=STEADY - 5)
+    first, again = read_it(), read_it()
+    assert kept(again) == STEADY - 5 < again.attrs["prefect_nbviz"]["matched"] == STEADY
+    pd.testing.assert_frame_equal(again, first)
+    assert len(server.requests) <= 15
+    rows += [run_row(kind, STEADY + new, state="RUNNING") | {"expected_start_time": iso(NOW)} for new in range(2)]
+    pushed_out = read_it()
+    assert kept(pushed_out) == STEADY - 7
+    pd.testing.assert_frame_equal(pushed_out, read_it(fresh=True))
+    del rows[3], rows[-2:]
+    shrunk = read_it()
+    assert kept(shrunk) == 0
+    pd.testing.assert_frame_equal(shrunk, read_it(fresh=True))
+
+
+@pytest.mark.filterwarnings("ignore::prefect_nbviz.errors.IncompleteWarning")
+def test_where_all_takes_as_few_requests_all_is_read() -> None:
+    server, rows, read_it = remembering()
+    read_it()
+    whole = len(server.requests)
+    del rows[2:28:4]
+    again = read_it()
+    assert kept(again) == 0, "seven times in which something changed"
+    pd.testing.assert_frame_equal(again, read_it(fresh=True))
+    for row in rows[::2]:
+        row |= {"state_type": "RUNNING", "end_time": None}
+    read_it(fresh=True)
+    assert kept(read_it()) == 0, "most may have changed"
+    assert len(server.requests) == whole
 
 
 @pytest.mark.parametrize("whole_seconds", [False, True])

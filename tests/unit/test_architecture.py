@@ -28,6 +28,7 @@ FLOORS = {
     "json_code": 2,
     "layout": 2,
     "order": 2,
+    "percentiles": 2,
     "parameters": 1,
     "plan": 2,
     "prelude": 2,
@@ -54,7 +55,6 @@ MAY_IMPORT = {
     "plotly": {"charts", "widgets"},
     "ipywidgets": {"widgets"},
     "anywidget": {"widgets"},
-    "itables": {"widgets"},
     "traitlets": {"widgets"},
     "IPython": {"magics", "widgets"},
 }
@@ -119,7 +119,7 @@ def test_the_public_names_are_sorted_and_there() -> None:
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
-    heavy = ["prefect", "httpx", "plotly", "ipywidgets", "anywidget", "itables", "IPython"]
+    heavy = ["prefect", "httpx", "plotly", "ipywidgets", "anywidget", "IPython"]
     code = f"import sys, prefect_nbviz; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 

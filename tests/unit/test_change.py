@@ -16,6 +16,7 @@ from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
 SORTS = [sort for sort in TaskRunQuery.sorts if "NEXT" not in sort]
 MOMENTS = st.integers(0, 9).map(lambda second: f"2026-01-01T00:00:0{second}Z")
 NOW = "2026-01-01T00:00:10Z"
+ONE_FLOW_RUN = "00000001-0000-4000-8000-000000000000"
 CHANGES = st.lists(st.tuples(st.sampled_from(["delete", "create"]), st.integers(0, 59), MOMENTS), max_size=8)
 
 
@@ -26,8 +27,9 @@ CHANGES = st.lists(st.tuples(st.sampled_from(["delete", "create"]), st.integers(
     sort=st.sampled_from(SORTS),
     limit=st.none() | st.integers(1, 30),
     page_limit=st.integers(2, 7),
+    more=st.sampled_from([{}, {"flow_runs": ONE_FLOW_RUN}]),
 )
-def test_pages_that_shift(times, changes, sort, limit, page_limit) -> None:
+def test_pages_that_shift(times, changes, sort, limit, page_limit, more) -> None:
     rows = [
         task_run(number, expected_start_time=when, name="abcde"[number % 5], start_time=when, end_time=when)
         for number, when in enumerate(times)
@@ -51,7 +53,7 @@ def test_pages_that_shift(times, changes, sort, limit, page_limit) -> None:
     server.before_answer = change_now_and_then
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        frame = read_task_runs(connection=server.connection, sort=sort, limit=limit, progress=False)
+        frame = read_task_runs(connection=server.connection, sort=sort, limit=limit, progress=False, **more)
 
     got = frame["task_run_id"].tolist()
     assert len(got) == len(set(got)), "a run is there twice"

@@ -218,7 +218,7 @@ def test_the_explorer_says_what_is_waited_for() -> None:
     server = Faulty(FAULTS["429"], lambda number: 5 < number < 10)
     explorer = explore(limit=None, connection=server.hurried(4))
     said: list[str] = []
-    explorer.progress.label.observe(lambda change: said.append(change["new"]), "value")
+    explorer.screen.progress.label.observe(lambda change: said.append(change["new"]), "value")
     explorer.load()
     assert any("(the server asks to wait, 429)" in text for text in said)
 
@@ -276,11 +276,28 @@ def test_an_interrupt_keeps_histories_and_futures() -> None:
 def test_the_explorer_keeps_what_was_read_when_it_is_interrupted(monkeypatch) -> None:
     server = Faulty(hanging, lambda number: number > 10)
     explorer = explore(limit=None, connection=server.connection)
-    monkeypatch.setattr(explorer.progress, "say", lambda _, done=0, total=None, **__: stopping(at=20)(done, total))
+    monkeypatch.setattr(
+        explorer.screen.progress, "say", lambda _, done=0, total=None, **__: stopping(at=20)(done, total)
+    )
     with pytest.raises(ReadInterrupted):
         explorer.load()
     assert_is_part(explorer.frame, server)
-    assert "Not all task runs were read. It was interrupted." in explorer.status.value
+    assert "Not all task runs were read. It was interrupted." in explorer.screen.status.value
+
+
+def test_the_explorer_keeps_what_was_read_when_it_is_stopped(monkeypatch) -> None:
+    server = Faulty(hanging, lambda number: number > 10)
+    explorer = explore(limit=None, connection=server.connection)
+
+    def stop(_: str, done: int = 0, *__: object, **___: object) -> None:
+        if done >= 20:
+            explorer.stop_button.click()
+
+    monkeypatch.setattr(explorer.screen.progress, "say", stop)
+    explorer.load_button.click()
+    explorer.join()
+    assert_is_part(explorer.frame, server)
+    assert "Not all task runs were read. It was stopped." in explorer.screen.status.value
 
 
 @pytest.mark.parametrize("patience", [0, -1, math.nan])

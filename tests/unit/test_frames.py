@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from fake_server import FakeServer, task_run
 
-from prefect_nbviz import frames, read_task_runs, schema
+from prefect_nbviz import frames, read_flow_runs, read_task_runs, schema
 
 SCHEMAS = {name: getattr(schema, name) for name in ("FLOW_RUNS", "TASK_RUNS", "STATES", "INTERVALS")}
 
@@ -47,6 +47,21 @@ def test_times_of_mixed_precision_and_none() -> None:
     frame = read_task_runs(connection=FakeServer(rows).connection, sort="NAME_ASC", progress=False)
     assert frame["duration"].iloc[0] == pd.Timedelta(microseconds=250)
     assert frame.loc[1, ["start_time", "end_time", "duration", "state_type", "state_name"]].isna().all()
+
+
+def test_what_the_present_state_says_is_kept_where_it_says_something() -> None:
+    said = {"type": "FAILED", "message": "ValueError: boom", "state_details": {"scheduled_time": None}}
+    states = [said, {"message": ""}, {"message": None}, {}, None, {**said}]
+    rows = [task_run(n, state=state, state_id=f"state-{n}") for n, state in enumerate(states)] + [task_run(9)]
+    for kind in ("task_run", "flow_run"):
+        server = FakeServer(rows)
+        server.flow_runs = [row | {"flow_id": "a flow", "deployment_id": None} for row in rows]
+        read = read_task_runs if kind == "task_run" else read_flow_runs
+        frame = read(connection=server.connection, sort="ID_DESC", progress=False).astype(object)
+        frame = frame[::-1]
+        messages, ids = frame["state_message"], frame["state_id"]
+        assert messages.where(messages.notna(), None).tolist() == [said["message"], *[None] * 4, said["message"], None]
+        assert ids.where(ids.notna(), None).tolist() == [*(f"state-{n}" for n in range(6)), None]
 
 
 def test_text_that_is_categorical_becomes_what_plain_text_becomes() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 
 import httpx
@@ -15,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_nbviz import read_states, read_task_runs
-from prefect_nbviz.errors import IncompleteWarning
+from prefect_nbviz.errors import IncompleteWarning, QueryError
+from prefect_nbviz.reading.histories import MANY
 from prefect_nbviz.reading.rebuilt import rebuilt
 from prefect_nbviz.states import STATE_NAMES, TERMINAL_STATE_TYPES
 
@@ -125,6 +128,49 @@ def test_what_rows_tell_costs_a_request_a_page() -> None:
     assert exact.attrs["prefect_nbviz"]["requests"] == 460
     pd.testing.assert_frame_equal(states.drop(columns="source"), exact.drop(columns="source"))
     assert states.groupby("source", observed=True)["run_id"].nunique().to_dict() == {"row": 430, "server": 30}
+
+
+def test_many_requests_are_announced_before_the_first_history() -> None:
+    server = server_of(*[RETRIED] * MANY, *[ONCE] * 3)
+    frame = read_task_runs(connection=server.connection, limit=None, progress=False)
+    notes, announced, heard = set[str](), Event(), list[bool]()
+
+    def report(_: int, total: int | None, note: str) -> None:
+        notes.add(note)
+        if note.startswith("about "):
+            announced.set()
+
+    def hold_the_first_history(_: int) -> None:
+        if paths(server).count("/api/task_run_states/") == 1 and not heard:
+            heard.append(announced.wait(20))
+
+    read_states(frame.tail(MANY - 3), connection=server.connection, progress=report)
+    assert not any("about" in note for note in notes)
+    server.before_answer = hold_the_first_history
+    server.requests.clear()
+    read_states(frame, connection=server.connection, progress=report)
+    assert heard == [True]
+    assert f"about {MANY + 3} requests" in notes
+
+
+def test_more_requests_than_may_be_are_refused_before_the_first_history() -> None:
+    server = server_of(*[RETRIED] * 20, *[ONCE] * 30)
+    frame = read_task_runs(connection=server.connection, progress=False)
+    bounded = replace(server.connection, most_requests=20)
+    sentence = (
+        r"^Reading 20 histories takes about 21 requests, more than the 20 of Connection\(most_requests=…\): .*=21\)\.$"
+    )
+    with pytest.raises(QueryError, match=sentence):
+        read_states(frame, connection=bounded, progress=False)
+    assert "/api/task_run_states/" not in paths(server)
+    allowed = replace(bounded, most_requests=21)
+    assert read_states(frame, connection=allowed, progress=False).attrs["prefect_nbviz"]["requests"] == 21
+    with pytest.raises(QueryError, match="most_requests is a number from 1 up, or None"):
+        replace(bounded, most_requests=0)
+
+
+def paths(server: FakeServer) -> list[str]:
+    return [path for _, path, _ in server.requests]
 
 
 def test_ids_cost_no_second_page() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from prefect_nbviz import read_task_runs
 from prefect_nbviz.errors import IncompleteWarning
 
+MANY = "2026-01-01T00:00:00.{:06d}Z"
 MOMENTS = st.integers(0, 6).map(lambda second: f"2026-01-01T00:00:{second:02d}{'.500000' if second % 2 else ''}Z")
 HISTORIES = st.lists(st.tuples(MOMENTS, st.sampled_from("abc"), st.sets(st.sampled_from(["x", "y", "z"]))), max_size=40)
 SORTS = st.sampled_from(["EXPECTED_START_TIME_DESC", "EXPECTED_START_TIME_ASC", "NAME_ASC", "NAME_DESC", "ID_DESC"])
@@ -106,3 +107,32 @@ def test_no_known_flow_is_called_unknown_however_many_are_asked_for() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert read_task_runs(flow=names, connection=server.connection, progress=False).empty
+
+
+def asked(server: FakeServer) -> list[str]:
+    return [path.removeprefix("/api") for _, path, _ in server.requests]
+
+
+@pytest.mark.parametrize(("rows", "beside"), [(199, []), (200, ["/task_runs/count", "/task_runs/filter"])])
+def test_one_flow_run_takes_a_page_and_its_names(rows: int, beside: list[str]) -> None:
+    one = "00000001-0000-4000-8000-000000000000"
+    server = FakeServer([task_run(n, flow_run_id=one, expected_start_time=MANY.format(n)) for n in range(rows)])
+    frame = read_task_runs(flow_runs=one, limit=None, connection=server.connection)
+    assert len(frame) == frame.attrs["prefect_nbviz"]["matched"] == rows
+    assert sorted(asked(server)) == sorted(
+        ["/csrf-token", "/task_runs/filter", *beside, "/flow_runs/filter", "/flows/filter"]
+    )
+
+
+def test_the_version_is_asked_for_only_where_it_matters() -> None:
+    server = FakeServer([task_run(n) for n in range(3)])
+    read_task_runs(limit=None, connection=server.connection)
+    assert "/admin/version" not in asked(server)
+    read_task_runs(limit=None, time_field="end_time", since="2026-01-01T00:00:00Z", connection=server.connection)
+    assert "/admin/version" in asked(server)
+
+
+def test_one_request_goes_first_for_the_token_of_all() -> None:
+    server = FakeServer([task_run(n, expected_start_time=MANY.format(n)) for n in range(900)])
+    assert len(read_task_runs(limit=None, connection=server.connection)) == 900
+    assert asked(server).count("/csrf-token") == 1

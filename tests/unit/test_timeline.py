@@ -204,3 +204,32 @@ def test_pixels_do_not_change_the_frame(history: pd.DataFrame) -> None:
     Timeline(history).figure(View(BEGIN, BEGIN + 50 * HOUR), theme="light")
     pd.testing.assert_frame_equal(history, before)
     assert np.array_equal(history.index, before.index)
+
+
+def test_a_compact_timeline_has_an_end_to_its_height_and_goes_on_to_now(history: pd.DataFrame) -> None:
+    few = history[history["run_id"].isin(history["run_id"].unique()[:90])].copy()
+    tall = Timeline(few).figure(theme="light")
+    compact = Timeline(few, compact=True).figure(theme="light")
+    assert compact.layout.height < 700 < tall.layout.height
+    assert subtitle(compact).startswith(subtitle(tall)), "no run is left out"
+    last = few.index[few["state_type"] == "RUNNING"][-1]
+    few.loc[last, "is_open"] = True
+    few.loc[last, "end_time"] = few["end_time"].max() + pd.Timedelta(days=900)
+    said = [Timeline(few, compact=one).figure(theme="light").layout.xaxis.title.text for one in (False, True)]
+    assert ["still open" in one for one in said] == [True, False]
+
+
+def test_a_zoom_stays_while_the_same_timeline_grows(history: pd.DataFrame) -> None:
+    chart = TimelineChart(page=Page())
+    chart.show_intervals(history.head(9_000), of="a")
+    whole = json.loads(chart.figure)["layout"]
+    chart.moved = {
+        "seen": {"of": whole["meta"], "x": ["2026-03-01 01:00", "2026-03-01 02:00"], "y": None},
+        "number": 1,
+    }
+    zoomed = json.loads(chart.figure)["layout"]
+    assert zoomed["meta"]["view"] != whole["meta"]["view"]
+    chart.show_intervals(history, of="a")
+    assert json.loads(chart.figure)["layout"]["meta"] == zoomed["meta"]
+    chart.show_intervals(history, of="b")
+    assert json.loads(chart.figure)["layout"]["meta"]["view"] != zoomed["meta"]["view"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,10 +20,9 @@ from prefect_nbviz.reading import Connection
 from prefect_nbviz.widgets.chips import StateField
 from prefect_nbviz.widgets.controls import FilterControls
 from prefect_nbviz.widgets.explorer import RunExplorer, explore
-from prefect_nbviz.widgets.fields import ESSENTIAL, GROUPS
+from prefect_nbviz.widgets.fields import GROUPS, IN_SIGHT
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.status import criteria_text, summary
-from prefect_nbviz.widgets.table import MAX_ROWS_SHOWN, RunTable, table_cells
 from prefect_nbviz.widgets.views import RunViews
 from prefect_nbviz.widgets.window import CUSTOM
 
@@ -135,8 +133,9 @@ def test_every_criterion_has_a_control() -> None:
 @pytest.mark.parametrize("query_type", [TaskRunQuery, FlowRunQuery])
 def test_every_control_has_its_place_and_every_order_a_name(query_type: type[Any]) -> None:
     controls = FilterControls(query_type())
-    folded = {word for group in GROUPS.values() for word in group}
-    assert folded | {*ESSENTIAL, "state_type", "limit"} == {*controls.fields}
+    offered = {entry["word"] for _, entries in controls.bar.menu for entry in entries}
+    assert offered == words(query_type) - {*IN_SIGHT}
+    assert {word for group in GROUPS.values() for word in group} | {*IN_SIGHT} == {*controls.fields}
     assert {*dict(controls.fields["sort"].widget.options).values()} == {*query_type.sorts}
     assert {*dict(controls.fields["time_field"].widget.options).values()} >= {*query_type.time_fields}
 
@@ -162,14 +161,21 @@ def test_no_choice_shows_as_a_blank(word: str) -> None:
         assert widget.label
 
 
+def chips(controls: FilterControls) -> dict[str, str]:
+    return {chip["word"]: f"{chip['label']}: {chip['text']}" for chip in controls.bar.chips}
+
+
 def test_what_only_flow_runs_have_is_shown_and_said_of_them_only() -> None:
     controls = FilterControls(FlowRunQuery(parent="subflow", parameters={"rows": 12}, tags_all="prod"))
-    group = controls.groups["Flow runs only"].layout
-    assert group.display is None
-    assert controls.more.get_title(0) == "More filters (3 set)"
+    assert chips(controls) == {
+        "parent": "parent: Subflow runs only",
+        "parameters": "parameters: rows=12",
+        "tags_all": "tags all: prod",
+    }
+    assert dict(controls.bar.menu)["Flow runs only"]
     controls.kind.value = "task_run"
-    assert group.display == "none"
-    assert controls.more.get_title(0) == "More filters (1 set)"
+    assert {*chips(controls)} == {"tags_all"}
+    assert not dict(controls.bar.menu)["Flow runs only"]
     assert controls.value == TaskRunQuery(tags_all="prod")
     controls.kind.value = "flow_run"
     assert controls.value == FlowRunQuery(parent="subflow", parameters={"rows": 12}, tags_all="prod")
@@ -229,14 +235,18 @@ def test_a_parameter_is_json_where_it_is_json(text: str, value: object) -> None:
 def test_a_text_that_cannot_be_is_said_in_place(word: str, put: list[str], says: str) -> None:
     explorer = explore(FlowRunQuery(), connection=DEAD)
     explorer.controls.fields[word].widget.value = put
-    assert says in html.unescape(explorer.status.value)
+    assert says in html.unescape(explorer.screen.status.value)
     explorer.controls.fields[word].widget.value = []
     assert explorer.query == FlowRunQuery()
-    assert says not in html.unescape(explorer.status.value)
+    assert says not in html.unescape(explorer.screen.status.value)
 
 
 @pytest.mark.parametrize(
-    ("choice", "since"), [("Last hour", "1h"), ("Last 24 h", "1d"), ("Last 7 days", "7d"), ("Last 30 days", "30d")]
+    ("choice", "since"),
+    [
+        *(("Last 15 min", "15m"), ("Last hour", "1h"), ("Last 6 h", "6h"), ("Last 24 h", "1d")),
+        *(("Last 7 days", "7d"), ("Last 30 days", "30d")),
+    ],
 )
 def test_a_quick_window(choice: str, since: str) -> None:
     controls = FilterControls(TaskRunQuery())
@@ -261,41 +271,65 @@ def test_a_window_from_one_moment_to_another() -> None:
 
 def test_what_only_code_can_say_is_a_chip_that_can_be_removed() -> None:
     controls = FilterControls(TaskRunQuery(flow_runs=[ID], tags_any=[]))
-    chips = {chip.description: chip for chip in controls.kept.children}
-    assert set(chips) == {"flow runs: 1 id", "tags any: none, which matches nothing"}
+    assert chips(controls) == {
+        "flow_runs": "flow runs: 1 id",
+        "tags_any": "tags any: none, which matches nothing",
+    }
+    assert {chip["word"]: chip["can_edit"] for chip in controls.bar.chips} == {"flow_runs": False, "tags_any": True}
     controls.kind.value = "flow_run"
     assert controls.value == FlowRunQuery(tags_any=[])
     controls.kind.value = "task_run"
-    chips["flow runs: 1 id"].click()
+    controls.remove("flow_runs")
     assert controls.value == TaskRunQuery(tags_any=[])
     controls.fields["tags_any"].widget.value = ["prod"]
     assert controls.value == TaskRunQuery(tags_any="prod")
-    assert controls.kept.children == ()
+    assert controls.kept.value == {}
 
 
 def test_flow_runs_of_which_to_give_the_children_are_a_chip() -> None:
     controls = FilterControls(FlowRunQuery(parent=[ID], parameters={"": [1, 2]}))
-    chips = {chip.description: chip for chip in controls.kept.children}
-    assert set(chips) == {"parent: 1 id", "parameters: {'': [1, 2]}"}
+    assert chips(controls) == {"parent": "parent: 1 id", "parameters": "parameters: {'': [1, 2]}"}
     controls.fields["parent"].widget.value = "top_level"
     assert controls.value == FlowRunQuery(parent="top_level", parameters={"": [1, 2]})
-    chips["parameters: {'': [1, 2]}"].click()
+    controls.remove("parameters")
     assert controls.value == FlowRunQuery(parent="top_level")
-    assert controls.kept.children == ()
+    assert controls.kept.value == {}
 
 
-def test_the_folded_part_says_how_much_of_it_is_set() -> None:
-    assert FilterControls(TaskRunQuery()).more.selected_index is None
-    controls = FilterControls(TaskRunQuery(tags_none="dev", sort="NAME_ASC"))
-    assert controls.more.selected_index == 0
-    assert controls.more.get_title(0) == "More filters (2 set)"
+@pytest.mark.parametrize("word", sorted({*SET, *SET_OF_FLOW_RUNS, *SET_OF_TASK_RUNS} - {*IN_SIGHT}))
+def test_a_chip_says_what_is_set_and_removes_that_alone(word: str) -> None:
+    others = {"tags_any": ("a",), "flow": ("b",), "name_like": "c", "since": "1h"}
+    kind: Any = FlowRunQuery if word in SET_OF_FLOW_RUNS else TaskRunQuery
+    controls = FilterControls(kind(**others))
+    controls.fields[word].widget.value = (SET | SET_OF_FLOW_RUNS | SET_OF_TASK_RUNS)[word][0]
+    assert {*chips(controls)} == {word, "tags_any", "flow"}
+    controls.bar.tell({"do": "remove", "word": word})
+    assert controls.value == kind(**{other: value for other, value in others.items() if other != word})
+    assert {*chips(controls)} == {"tags_any", "flow"} - {word}
+
+
+def test_many_values_are_cut_in_a_chip_and_counted() -> None:
+    controls = FilterControls(TaskRunQuery(flow=[f"flow-{number}" for number in range(1_200)]))
+    assert chips(controls) == {"flow": "flow: flow-0, flow-1, flow-2, flow-3, … (1,200 in all)"}
+    controls.fields["state_type"].widget.value = ["FAILED", "CRASHED"]
+    assert chips(controls)["state_type"] == "state: Failed, Crashed"
+
+
+def test_clear_leaves_the_kind_the_window_the_order_and_the_limit() -> None:
+    rest = {"since": "1h", "sort": "NAME_ASC", "limit": 7}
+    controls = FilterControls(TaskRunQuery(flow_runs=[ID], name_like="x", tags_any="a", state_type="FAILED", **rest))
+    told: list[object] = []
+    controls.on_change(lambda: told.append(controls.value))
+    controls.bar.tell({"do": "clear"})
+    assert told == [TaskRunQuery(**rest)]
+    assert not controls.bar.can_clear
 
 
 def test_explore_begins_with_the_last_day_and_reads_nothing() -> None:
     explorer = explore(connection=DEAD)
     assert explorer.query == TaskRunQuery(since="1d")
-    assert "Press Load to read task runs of the last 24 h" in explorer._panel.value
-    assert explorer.views.layout.display == "none"
+    assert "Press Load to read task runs of the last 24 h" in explorer.screen.empty.text
+    assert explorer.screen.views.layout.display == "none"
     pd.testing.assert_frame_equal(explorer.frame, frames.empty(schema.TASK_RUNS))
     pd.testing.assert_frame_equal(explorer.intervals, frames.empty(schema.INTERVALS))
     assert repr(explorer) == "RunExplorer(TaskRunQuery(since='1d'))"
@@ -322,11 +356,11 @@ def test_no_control_touches_the_network() -> None:
         explorer.controls.window.choice.value = choice
     explorer.controls.kind.value = "flow_run"
     explorer.page.theme = "dark"
-    explorer.views.by.value = "tags"
-    explorer.reset_button.click()
-    assert explorer.query == FlowRunQuery(since="1d")
+    explorer.screen.views.counts.by.value = "tags"
+    explorer.controls.clear()
+    assert explorer.query == FlowRunQuery(sort="NAME_ASC", limit=None)
     assert asked == []
-    assert not explorer._failure
+    assert not explorer.screen.standing.failure
 
 
 def test_a_criterion_that_cannot_be_is_said_in_place() -> None:
@@ -336,21 +370,22 @@ def test_a_criterion_that_cannot_be_is_said_in_place() -> None:
     window.since.value, window.until.value = datetime(2026, 1, 2), datetime(2026, 1, 1)
     with pytest.raises(QueryError, match="is after until"):
         _ = explorer.query
-    assert "is after until" in html.unescape(explorer.status.value)
+    assert "is after until" in html.unescape(explorer.screen.status.value)
     assert "is after until" in repr(explorer)
     explorer.load()
-    assert not explorer.load_button.disabled
+    assert explorer.load_button.layout.display is None
     window.choice.value = (None, None)
-    assert "is after" not in explorer.status.value
+    assert "is after" not in explorer.screen.status.value
 
 
 def test_a_dead_server_is_one_sentence() -> None:
     explorer = explore(connection=DEAD)
     explorer.load_button.click()
-    assert "Nothing answers at http://127.0.0.1:9/api" in explorer.status.value
-    assert "nbviz-error" in explorer.status.value
-    assert not explorer.load_button.disabled
-    assert explorer.progress.layout.display == "none"
+    explorer.join()
+    assert "Nothing answers at http://127.0.0.1:9/api" in explorer.screen.status.value
+    assert "nbviz-error" in explorer.screen.status.value
+    assert explorer.load_button.layout.display is None
+    assert explorer.screen.progress.layout.display == "none"
 
 
 def task_runs(count: int, **columns: Any) -> pd.DataFrame:
@@ -365,37 +400,11 @@ def task_runs(count: int, **columns: Any) -> pd.DataFrame:
 def test_the_timeline_says_which_runs_it_lacks(column: str, most: int) -> None:
     views = RunViews(Page())
     runs = pd.DataFrame({column: ["x"] * (most + 1)})
-    views.show_intervals(frames.empty(schema.INTERVALS), runs)
-    assert f"The first {most:,} of {most + 1:,} runs: state histories cost requests." in views.caption.value
-    views.show_intervals(frames.empty(schema.INTERVALS), runs.head(most))
-    assert "first" not in views.caption.value
-
-
-def test_no_text_of_a_stranger_is_html_in_the_table() -> None:
-    cells = table_cells(task_runs(1, state_name=[HOSTILE]))
-    assert "<img" not in cells.to_json(force_ascii=False)
-    assert html.escape(HOSTILE) in cells["Name"][0]
-    assert html.escape(HOSTILE) in cells["Tags"][0]
-
-
-def test_the_table_says_times_and_lengths_for_people() -> None:
-    ended = pd.to_timedelta([123_000_000, None], unit="us")
-    cells = table_cells(task_runs(2, start_time=["2026-01-01T06:00:01Z", None], duration=ended))
-    assert cells["Start (UTC)"][0] == "2026-01-01 06:00:01"
-    assert ">2026-01-01 06:00:00<" in cells["Start (UTC)"][1]
-    assert cells["Duration"][0] == "2 min 3 s"
-    assert "not started" in cells["Duration"][1]
-    assert cells["micros"].tolist() == [123_000_000, -1]
-    assert table_cells(task_runs(1, expected_start_time=[None]))["Start (UTC)"].str.contains("never").all()
-
-
-def test_the_table_holds_every_row_or_says_how_many() -> None:
-    table = RunTable()
-    table.show(task_runs(3_000))
-    assert len(json.loads(table.grid._dt_args["data_json"])) == 3_000
-    assert table.note.layout.display == "none"
-    table.show(task_runs(MAX_ROWS_SHOWN + 1))
-    assert "first 10,000 of 10,001 rows" in table.note.value
+    views.show_intervals(frames.empty(schema.INTERVALS), runs, of="a query")
+    views.draw_all()
+    assert f"The first {most:,} of {most + 1:,} runs: state histories cost requests." in views.timeline.caption.value
+    views.show_intervals(frames.empty(schema.INTERVALS), runs.head(most), of="a query")
+    assert "first" not in views.timeline.caption.value
 
 
 def test_times_are_shown_and_typed_in_a_time_zone() -> None:
@@ -408,8 +417,7 @@ def test_times_are_shown_and_typed_in_a_time_zone() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     said = "from 2026-01-31 10:30 Europe/Berlin to 2026-01-31 12:00 Europe/Berlin"
     assert criteria_text(explorer.query, zone=berlin) == said
-    cells = table_cells(task_runs(1, start_time=["2026-07-01T10:42:07Z"]), zone=berlin)
-    assert [*cells["Start (Europe/Berlin)"]] == ["2026-07-01 12:42:07"]
+    assert explorer.screen.views.table.content["zone"] == "Europe/Berlin"
     with pytest.raises(QueryError, match="Europe/Berlin"):
         explore(tz="Berlin")
 

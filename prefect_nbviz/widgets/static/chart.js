@@ -1,6 +1,9 @@
 // Draws a plotly figure and redraws it in place, without a blank moment in between. A figure whose
 // layout.meta holds a view is one of a timeline that is drawn anew, by Python, where a person moves to.
-const CONFIG = { displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+// Runs are picked in it: Python knows which, and says which points to leave undimmed.
+const REMOVED = ["select2d", "lasso2d", "autoScale2d"];
+const DIM = 0.2; // what plotly leaves of the opacity of what is not selected
+const DOUBLE = 300; // milliseconds within which plotly takes two clicks for one
 const PAUSE = 20; // milliseconds: one gesture may move the axes several times
 
 // The library comes once for each page: it is 5 MB.
@@ -35,7 +38,6 @@ class Mover {
   }
 
   listen() {
-    this.plot.removeAllListeners?.();
     this.plot.on("plotly_relayout", (event) => {
       if (Object.keys(event).some((key) => /^[xy]axis\./.test(key))) this.move();
     });
@@ -63,11 +65,160 @@ class Mover {
   }
 }
 
-// Plotly's own way back is to where the figure began, which is not all of the timeline.
-function movingConfig(Plotly, mover) {
+// Tells Python what is picked, by a click or in a box, and that all is let go by a click beside it or by Escape.
+class Picker {
+  constructor(model, plot, Plotly) {
+    Object.assign(this, { model, plot, Plotly, count: model.get("picked").count ?? 0, figure: null, isHit: false });
+    plot.tabIndex = 0;
+    plot.addEventListener("pointerdown", () => this.focus(), true);
+    plot.addEventListener("keydown", ({ key }) => this.press(key));
+    plot.addEventListener("click", (event) => this.click(event));
+  }
+
+  listen() {
+    this.plot.on("plotly_click", ({ points, event }) => {
+      if (this.isPicture()) return;
+      this.isHit = true;
+      this.pick({ points: points.map(({ curveNumber, pointNumber }) => [curveNumber, pointNumber]) }, event);
+    });
+    this.plot.on("plotly_selected", (event) => event?.range && this.box(event.range));
+    this.plot.on("plotly_hover", () => this.plot.classList.toggle("nbviz-can-pick", this.model.get("is_pickable")));
+    this.plot.on("plotly_unhover", () => this.plot.classList.remove("nbviz-can-pick"));
+    this.plot.on("plotly_doubleclick", () => clearTimeout(this.timer));
+  }
+
+  // Plotly keeps a press of the mouse from giving the focus, which Escape needs; a frame would be of no use then.
+  focus() {
+    this.plot.classList.add("nbviz-by-hand");
+    this.plot.focus({ preventScroll: true });
+  }
+
+  press(key) {
+    this.plot.classList.remove("nbviz-by-hand");
+    if (key === "Escape") this.pick({ points: [] });
+  }
+
+  isPicture() {
+    return this.plot.layout.images?.length > 0;
+  }
+
+  // Plotly tells of a point first, if there is one; of two clicks that show all the first lets nothing go.
+  click(event) {
+    const { isHit } = this;
+    this.isHit = false;
+    clearTimeout(this.timer);
+    if (isHit || !event.target.closest(".nsewdrag")) return;
+    const picked = this.isPicture() ? this.place(event) : { points: [] };
+    this.timer = setTimeout(() => this.pick(picked, event), DOUBLE);
+  }
+
+  place({ clientX, clientY }) {
+    const { xaxis, yaxis } = this.plot._fullLayout;
+    const { left, top } = this.plot.getBoundingClientRect();
+    const x = xaxis.p2r(clientX - left - xaxis._offset);
+    const y = yaxis.p2r(clientY - top - yaxis._offset);
+    return { x: [x, x], y: [y, y] };
+  }
+
+  box(range) {
+    this.pick(this.isPicture() ? { x: range.x, y: range.y } : { points: this.pointsIn(range) });
+    setTimeout(() => {
+      this.Plotly.relayout(this.plot, { selections: [] });
+      this.isMarked = true; // by plotly, which dims what it took
+      this.mark(this.model.get("marks"));
+    }, 0);
+  }
+
+  // Plotly takes a bar when its end is in the box; a person sees that the box meets the bar.
+  pointsIn(range) {
+    const [xName, yName] = Object.keys(range).sort();
+    const axis = (name) => this.plot._fullLayout[name.replace(/^([xy])/, "$1axis")];
+    const [xaxis, yaxis] = [axis(xName), axis(yName)];
+    const pixels = (side, ends) => ends.map((end) => side.r2p(end)).sort((one, two) => one - two);
+    const [left, right] = pixels(xaxis, range[xName]);
+    const [top, bottom] = pixels(yaxis, range[yName]);
+    const meets = (ends, low, high) => Math.min(...ends) <= high && Math.max(...ends) >= low;
+    const found = [];
+    for (const points of this.plot.calcdata) {
+      const { trace } = points[0];
+      if (trace.visible !== true || trace.xaxis !== xName || trace.yaxis !== yName) continue;
+      const isBar = trace.type === "bar";
+      points.forEach((point, number) => {
+        const along = isBar ? [point.b, point.b + point.s] : [point.y, point.y];
+        const across = isBar ? [point.p0, point.p1] : [point.x, point.x];
+        const [ofX, ofY] = trace.orientation === "h" && isBar ? [along, across] : [across, along];
+        const isIn =
+          meets(ofX.map((one) => xaxis.c2p(one)), left, right) && meets(ofY.map((one) => yaxis.c2p(one)), top, bottom);
+        if (isIn && (!isBar || point.s !== 0)) found.push([trace.index, number]);
+      });
+    }
+    return found;
+  }
+
+  take(figure, layout) {
+    this.figure = figure;
+    this.images = layout.images ?? [];
+  }
+
+  // Marks what is about to be drawn.
+  put({ points, veil }, data, layout) {
+    this.isMarked = Boolean(points);
+    data.forEach((trace, number) => {
+      if (points?.[number]) trace.selectedpoints = points[number];
+    });
+    if (veil) layout.images = [...this.images, veil];
+    layout.selectionrevision = this.figure;
+  }
+
+  // Marks what is drawn.
+  mark({ points, veil }) {
+    if (points || this.isMarked) this.dim(points);
+    this.isMarked = Boolean(points);
+    const images = veil ? [...this.images, veil] : this.images;
+    if (this.images.length) this.Plotly.relayout(this.plot, { images });
+  }
+
+  // Plotly's restyle would calculate all anew, in a second for a few thousand points. What it keeps is set as it
+  // would set it, so that it draws the same where it draws again, such as after a zoom.
+  dim(points) {
+    const opacity = new Map();
+    this.plot.data.forEach((trace, number) => {
+      const full = this.plot._fullData[number];
+      const taken = points?.[number] ?? undefined;
+      trace.selectedpoints = full.selectedpoints = taken;
+      const held = taken && new Set(taken);
+      this.plot.calcdata[number].forEach((point, place) => {
+        if (held) point.selected = held.has(place) ? 1 : 0;
+        else delete point.selected;
+        opacity.set(point, (point.mo ?? full.marker?.opacity ?? 1) * (held && !held.has(place) ? DIM : 1));
+      });
+    });
+    for (const path of this.plot.querySelectorAll(".point > path, path.point")) {
+      path.style.opacity = opacity.get(path.__data__) ?? path.style.opacity;
+    }
+  }
+
+  pick(picked, event) {
+    if (!this.model.get("is_pickable")) return;
+    const isMore = Boolean(event?.shiftKey || event?.ctrlKey || event?.metaKey);
+    this.count += 1;
+    this.model.set("picked", { ...picked, figure: this.figure, count: this.count, is_more: isMore });
+    this.model.save_changes();
+  }
+}
+
+// Plotly's own way back is to where the figure began, which is not all of a timeline.
+function configOf(Plotly, isPickable, mover) {
+  const removed = REMOVED.filter((name) => name !== "select2d" || !isPickable);
+  const config = { displaylogo: false, modeBarButtonsToRemove: removed };
+  if (!mover) return config;
   const home = { name: "all", title: "Show all", icon: Plotly.Icons.home, click: () => mover.showAll() };
-  const removed = [...CONFIG.modeBarButtonsToRemove, "resetScale2d"];
-  return { ...CONFIG, modeBarButtonsToRemove: removed, modeBarButtonsToAdd: [home], doubleClick: false };
+  return {
+    ...config,
+    modeBarButtonsToRemove: [...removed, "resetScale2d"],
+    modeBarButtonsToAdd: [home],
+    doubleClick: false,
+  };
 }
 
 // The browser reads the library while Python makes the first figure.
@@ -81,26 +232,40 @@ async function render({ model, el }) {
   el.append(plot);
   const Plotly = await loadPlotly(model);
   const mover = model.get("moved") && new Mover(model, plot);
-  const moving = mover && movingConfig(Plotly, mover);
+  const picker = new Picker(model, plot, Plotly);
   const isShown = () => plot.offsetParent !== null && plot.clientWidth > 0;
   let isDrawn = false;
   let isHeld = false;
   let drawn;
-  let config;
+  let marked;
+  let kind;
   const draw = () => {
     plot.setAttribute("role", "img");
     plot.setAttribute("aria-label", model.get("description"));
     if (isHeld) return;
     isDrawn = isShown();
     if (!isDrawn || !model.get("figure")) return;
-    drawn = model.get("figure");
-    const { data, layout } = JSON.parse(drawn);
-    if (config && mover?.isStale(layout)) return;
-    const before = config;
-    config = mover && layout.meta?.view ? moving : CONFIG;
+    drawn = model.get("number");
+    const { data, layout } = JSON.parse(model.get("figure"));
+    if (kind && mover?.isStale(layout)) return;
+    const before = kind;
+    const moving = mover && layout.meta?.view ? mover : null;
+    kind = `${model.get("is_pickable")} ${Boolean(moving)}`;
     mover?.take(layout);
+    picker.take(drawn, layout);
+    marked = model.get("marks");
+    picker.put(marked, data, layout);
+    const config = configOf(Plotly, model.get("is_pickable"), moving);
     Plotly.react(plot, data, { uirevision: model.get("about"), ...layout, autosize: true }, config);
-    if (config !== before) mover?.listen(); // plotly begins anew then
+    if (kind === before) return;
+    plot.removeAllListeners?.(); // plotly begins anew then
+    mover?.listen();
+    picker.listen();
+  };
+  const mark = () => {
+    if (isHeld || !isDrawn || model.get("number") !== drawn || model.get("marks") === marked) return;
+    marked = model.get("marks");
+    picker.mark(marked);
   };
   // What would be drawn while a person drags would end the drag.
   const hold = () => {
@@ -109,7 +274,7 @@ async function render({ model, el }) {
   const letGo = () => {
     if (!isHeld) return;
     isHeld = false;
-    if (model.get("figure") !== drawn) setTimeout(draw, PAUSE);
+    setTimeout(model.get("number") === drawn ? mark : draw, PAUSE);
   };
   plot.addEventListener("pointerdown", hold, true);
   globalThis.addEventListener("pointerup", letGo, true);
@@ -121,13 +286,15 @@ async function render({ model, el }) {
     else draw();
   });
   observer.observe(plot);
-  model.on("change:figure", draw);
+  model.on("change:number", draw);
+  model.on("change:marks", mark);
   draw();
   return () => {
     observer.disconnect();
     globalThis.removeEventListener("pointerup", letGo, true);
     globalThis.removeEventListener("pointercancel", letGo, true);
-    model.off("change:figure", draw);
+    model.off("change:number", draw);
+    model.off("change:marks", mark);
     Plotly.purge(plot);
   };
 }

@@ -1,4 +1,6 @@
-// Tells Python whether the page is dark, and keeps telling it.
+// Tells Python whether the page is dark, and whether the widget is still on it.
+const shown = new WeakMap(); // by model: how many views it has here
+
 const isDark = () => {
   const lab = document.body.dataset.jpThemeLight;
   if (lab !== undefined) return lab === "false";
@@ -12,6 +14,12 @@ function render({ model }) {
     model.set("theme", isDark() ? "dark" : "light");
     model.save_changes();
   };
+  const count = (step) => {
+    const views = (shown.get(model) ?? 0) + step;
+    shown.set(model, views);
+    model.set("is_shown", views > 0);
+    model.save_changes();
+  };
   const observer = new MutationObserver(tell);
   observer.observe(document.body, {
     attributes: true,
@@ -20,7 +28,9 @@ function render({ model }) {
   const media = window.matchMedia("(prefers-color-scheme: dark)");
   media.addEventListener("change", tell);
   tell();
+  count(1);
   return () => {
+    count(-1);
     observer.disconnect();
     media.removeEventListener("change", tell);
   };

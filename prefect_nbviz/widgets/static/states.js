@@ -1,10 +1,9 @@
 // One toggle for each state type, with its colour and the number of runs in it.
 function render({ model, el }) {
   el.classList.add("nbviz-field", "nbviz-states-field");
-  const label = Object.assign(document.createElement("span"), { className: "nbviz-label" });
   const group = Object.assign(document.createElement("div"), { className: "nbviz-states" });
   group.setAttribute("role", "group");
-  el.append(label, group);
+  el.append(group);
 
   const toggle = (type) => {
     const value = model.get("value");
@@ -18,14 +17,23 @@ function render({ model, el }) {
     group.append(chip);
     return { type, text, chip };
   });
+  // Arrows move along the toggles, as in any group of buttons.
+  group.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const place = chips.findIndex(({ chip }) => chip === document.activeElement);
+    if (!step || place < 0) return;
+    event.preventDefault();
+    chips[(place + step + chips.length) % chips.length].chip.focus();
+  });
   const draw = () => {
-    label.textContent = model.get("label");
     group.setAttribute("aria-label", model.get("label"));
     for (const { type, text, chip } of chips) {
       const count = model.get("counts")[type];
       const number = Object.assign(document.createElement("b"), { textContent: count?.toLocaleString("en") ?? "" });
+      const isChosen = model.get("value").includes(type);
       chip.replaceChildren(text, ...(count === undefined || count === null ? [] : [" ", number]));
-      chip.setAttribute("aria-pressed", String(model.get("value").includes(type)));
+      chip.setAttribute("aria-pressed", String(isChosen));
+      chip.title = isChosen ? `Click: no longer only ${text}` : `Click: only ${text}, with others that are chosen`;
       chip.classList.toggle("nbviz-none", count === 0);
     }
   };

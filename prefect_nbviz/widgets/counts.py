@@ -1,0 +1,85 @@
+"""The view of counts: over time, or by a column."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import ipywidgets as ipw
+import pandas as pd
+import traitlets
+
+from prefect_nbviz import frames, schema
+from prefect_nbviz.charts.counts import plot_state_counts, state_count_picks
+from prefect_nbviz.charts.history import plot_run_counts, run_count_picks
+from prefect_nbviz.widgets.chart import Chart
+from prefect_nbviz.widgets.page import Page
+
+OVER_TIME = "time"
+"""The choice that shows counts over time; the others are columns."""
+
+_BY = {
+    "Time": OVER_TIME,
+    "State": "state_name",
+    "State type": "state_type",
+    "Flow": "flow_name",
+    "Flow run": "flow_run_name",
+    "Deployment": "deployment_name",
+    "Tag": "tags",
+    "Name": "name",
+}
+
+
+class CountsView(ipw.VBox):
+    """How many runs are in which state, over time or by a column.
+
+    Parameters
+    ----------
+    page
+        The page, whose theme it takes.
+    zone
+        The time zone of its axis.
+    """
+
+    selected = traitlets.Tuple()
+    """The ids of the runs that are chosen."""
+
+    def __init__(self, page: Page, *, zone: ZoneInfo) -> None:
+        self._page = page
+        self._zone = zone
+        self._runs = frames.empty(schema.TASK_RUNS)
+        self._of: Any = None
+        self.run_counts: pd.DataFrame = frames.empty(schema.RUN_COUNTS)
+        """What counts over time are drawn from: all that matches, where the server can tell."""
+        self.by = ipw.Dropdown(description="Count by", options=[*_BY.items()])
+        self.by.add_class("nbviz-field")
+        self.chart = Chart(page=page, description="How many runs are in which state")
+        super().__init__([self.by, self.chart])
+        traitlets.link((self, "selected"), (self.chart, "selected"))
+        self.by.observe(lambda _: self.draw(), "value")
+        page.observe(lambda _: self.draw(), "theme")
+
+    def show_runs(self, runs: pd.DataFrame, *, of: Any) -> None:
+        """Count runs; while they are of the same, a zoom stays."""
+        self._runs, self._of = runs, of
+        self._offer_columns()
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw what is chosen."""
+        by, of, theme = self.by.value, (self.by.value, self._of), self._page.theme
+        runs, counts = self._runs, self.run_counts
+        if by == OVER_TIME:
+            figure = plot_run_counts(counts, tz=self._zone.key, theme=theme)
+            self.chart.show(figure, of=of, picks=lambda: run_count_picks(counts, runs))
+        else:
+            figure = plot_state_counts(runs, by=by, theme=theme)
+            self.chart.show(figure, of=of, picks=lambda: state_count_picks(runs, by=by))
+
+    def _offer_columns(self) -> None:
+        """Offer the columns that the runs have to count by, and keep the chosen one if it is among them."""
+        options = [(text, word) for text, word in _BY.items() if word in {OVER_TIME, *self._runs.columns}]
+        if options != [*self.by.options]:
+            before: Any = self.by.value
+            self.by.options = options
+            self.by.value = before if before in dict(options).values() else options[0][1]

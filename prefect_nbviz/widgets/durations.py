@@ -1,0 +1,108 @@
+"""Durations as a widget: how long runs took, over time and as numbers, by a column that a person chooses."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import ipywidgets as ipw
+import pandas as pd
+import traitlets
+
+from prefect_nbviz import frames, schema
+from prefect_nbviz.analysis.durations import duration_table
+from prefect_nbviz.charts.durations import duration_picks, plot_durations
+from prefect_nbviz.charts.words import NONE, duration_text
+from prefect_nbviz.widgets.chart import Chart
+from prefect_nbviz.widgets.page import Page
+
+MAX_GROUPS_LISTED = 50
+"""As many values have a line in the table, those of the largest p95."""
+
+_UTC = ZoneInfo("UTC")
+_ALL = ""
+_BY = {
+    "All runs": _ALL,
+    "Flow": "flow_name",
+    "Task": "task_key",
+    "Deployment": "deployment_name",
+    "Flow run": "flow_run_name",
+    "State": "state_name",
+    "Tag": "tags",
+    "Work pool": "work_pool_name",
+}
+_LENGTHS = ("p50", "p90", "p95", "p99", "max")
+
+
+class DurationsView(ipw.VBox):
+    """A chart of how long runs took, and a table of their percentiles.
+
+    Parameters
+    ----------
+    page
+        The page, whose theme the chart takes.
+    zone
+        The time zone of what it shows.
+
+    Examples
+    --------
+    >>> view = DurationsView(Page())
+    >>> view.by.value = "task_key"
+    >>> view.selected
+    ()
+    """
+
+    selected = traitlets.Tuple()
+    """The ids of the runs that are picked: set when a person picks; what does not hold them is dimmed."""
+
+    def __init__(self, page: Page, *, zone: ZoneInfo = _UTC) -> None:
+        self._zone = zone
+        self._runs: pd.DataFrame = frames.empty(schema.TASK_RUNS)
+        self.by = ipw.Dropdown(description="By", options=[*_BY.items()])
+        self.by.add_class("nbviz-field")
+        self.chart = Chart(page=page, description="How long runs took, by when they started")
+        self.table = ipw.HTML()
+        super().__init__([self.by, self.chart, self.table])
+        self.add_class("nbviz-durations")
+        traitlets.link((self, "selected"), (self.chart, "selected"))
+        self.by.observe(lambda _: self._draw(), "value")
+        page.observe(lambda _: self._draw(), "theme")
+
+    def show_runs(self, runs: pd.DataFrame) -> None:
+        """Show how long runs took; the column that was chosen stays if they have it."""
+        self._runs = runs
+        options = [(text, word) for text, word in _BY.items() if word == _ALL or word in runs.columns]
+        if options != [*self.by.options]:
+            before: Any = self.by.value
+            self.by.options = options
+            self.by.value = before if before in dict(options).values() else _ALL
+        self._draw()
+
+    def _draw(self) -> None:
+        runs, by, theme = self._runs, self.by.value or None, self.chart.page.theme
+        figure = plot_durations(runs, by=by, tz=self._zone.key, theme=theme)
+        as_of = runs.attrs.get(frames.ATTRS, {}).get("as_of")
+        self.chart.show(figure, of=(by, as_of), picks=lambda: duration_picks(runs, by=by))
+        self.table.value = _table(duration_table(runs, by=by)) if by and len(runs) else ""
+
+
+def _table(table: pd.DataFrame) -> str:
+    by = str(table.columns[0])
+    title = next(text for text, word in _BY.items() if word == by)
+    heads = "".join(f"<th>{text}</th>" for text in ("Runs", "No duration", *_LENGTHS))
+    rows = "".join(_rows(table.head(MAX_GROUPS_LISTED), by))
+    left = len(table) - MAX_GROUPS_LISTED
+    more = f"<p>{left:,} more values are not listed; duration_table gives them all.</p>" if left > 0 else ""
+    head = f"<thead><tr><th>{title}</th>{heads}</tr></thead>"
+    return f'<div class="nbviz-durations-table"><table>{head}<tbody>{rows}</tbody></table>{more}</div>'
+
+
+def _rows(table: pd.DataFrame, by: str) -> Iterator[str]:
+    for row in table.to_dict("records"):
+        name = html.escape(NONE if pd.isna(row[by]) else str(row[by]))
+        numbers = [f"{row['count']:,}", f"{row['without_duration']:,}" if row["without_duration"] else ""]
+        numbers += ["" if pd.isna(row[one]) else duration_text(row[one] // pd.Timedelta(1, "us")) for one in _LENGTHS]
+        cells = "".join(f"<td>{number}</td>" for number in numbers)
+        yield f'<tr><td><span class="nbviz-cut" title="{name}">{name}</span></td>{cells}</tr>'

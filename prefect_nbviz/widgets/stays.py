@@ -1,0 +1,101 @@
+"""The view of stays: the timeline, what its rows are, and which runs it shows."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import ipywidgets as ipw
+import pandas as pd
+import traitlets
+
+from prefect_nbviz import frames, schema
+from prefect_nbviz.widgets.histories import id_column, with_histories
+from prefect_nbviz.widgets.page import Page
+from prefect_nbviz.widgets.status import StatusLine
+from prefect_nbviz.widgets.timeline import TimelineChart
+
+_FAILED = ("FAILED", "CRASHED")
+_RUN = "run"
+_ROWS = {
+    "Run": _RUN,
+    "Name": "name",
+    "Task": "task_key",
+    "Flow run": "flow_run_name",
+    "Flow": "flow_name",
+    "Deployment": "deployment_name",
+    "First tag": "tag",
+}
+
+
+class StaysView(ipw.VBox):
+    """The timeline of the first of some runs.
+
+    Parameters
+    ----------
+    page
+        The page, whose theme it takes.
+    zone
+        The time zone of its axis.
+    """
+
+    selected = traitlets.Tuple()
+    """The ids of the runs that are chosen."""
+
+    def __init__(self, page: Page, *, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._intervals = frames.empty(schema.INTERVALS)
+        self._runs = frames.empty(schema.TASK_RUNS)
+        self._of: Any = None
+        self.rows = ipw.Dropdown(description="A row for each", options=[*_ROWS.items()])
+        self.failed_only = ipw.Checkbox(description="Failed and crashed only", indent=False)
+        self.caption = StatusLine()
+        self.chart = TimelineChart(page=page)
+        choices = ipw.HBox([self.rows, self.failed_only])
+        choices.add_class("nbviz-row")
+        self.rows.add_class("nbviz-field")
+        drawing = ipw.Box([self.chart])
+        drawing.add_class("nbviz-timeline")
+        super().__init__([choices, self.caption, drawing])
+        traitlets.link((self, "selected"), (self.chart, "selected"))
+        self.rows.observe(lambda _: self._draw(), "value")
+        self.failed_only.observe(lambda _: self._draw(), "value")
+
+    def show(self, intervals: pd.DataFrame, runs: pd.DataFrame, *, of: Any) -> None:
+        """Show the stays of the first of some runs; while they are of the same, a zoom stays."""
+        self._intervals, self._runs, self._of = intervals, runs, of
+        drawn = len(with_histories(runs))
+        text = f"The first {drawn:,} of {len(runs):,} runs: state histories cost requests."
+        self.caption.show([("warn", text)] if drawn < len(runs) else [])
+        self._offer_rows()
+        self._draw()
+
+    def _offer_rows(self) -> None:
+        columns = {_RUN, "tag", *self._runs.columns}
+        options = [(text, word) for text, word in _ROWS.items() if word in columns]
+        if options != [*self.rows.options]:
+            before: Any = self.rows.value
+            self.rows.options = options
+            self.rows.value = before if before in dict(options).values() else _RUN
+
+    def _draw(self) -> None:
+        shown, by = self._shown(), self.rows.value
+        group_by = None if by == _RUN else by
+        if group_by is not None:
+            shown = self._with_column(shown, group_by)
+        of = (self._of, by, self.failed_only.value)
+        self.chart.show_intervals(shown, of=of, group_by=group_by, tz=self._zone.key)
+
+    def _shown(self) -> pd.DataFrame:
+        if not self.failed_only.value:
+            return self._intervals
+        ids = self._runs[id_column(self._runs)][self._runs["state_type"].isin(_FAILED)]
+        return self._intervals[self._intervals["run_id"].isin(ids)]
+
+    def _with_column(self, intervals: pd.DataFrame, column: str) -> pd.DataFrame:
+        """Give each stay what its run has in a column."""
+        values = (
+            self._runs["tags"].map(lambda tags: tags[0] if tags else None) if column == "tag" else self._runs[column]
+        )
+        of_run = dict(zip(self._runs[id_column(self._runs)], values, strict=True))
+        return intervals.assign(**{column: intervals["run_id"].map(of_run)})

@@ -1,0 +1,65 @@
+"""What the timeline of one flow run of 200 task runs costs, beside the server's own graph of it.
+
+    python tests/benchmarks/flow_run.py [--rounds 15]
+
+On a real server with a made history: `GET /flow_runs/{id}/graph-v2`, one bare page of the 200 rows, our reading of
+them, and our whole way: the rows, the states, the stays, the figure, as JSON. All take turns, each round with
+another flow run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Callable
+
+import httpx
+from reading import seeded_server
+from turns import medians
+
+from prefect_nbviz import Connection, plot_state_timeline, read_states, read_task_runs, state_intervals
+
+
+def of_each(runs: list[str], call: Callable[[str], object]) -> Callable[[], object]:
+    """Give a call for the next run each time."""
+    turns = itertools.cycle(runs)
+    return lambda: call(next(turns))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    told = parser.parse_args()
+    with seeded_server(told.rounds + 1) as address, httpx.Client(base_url=f"{address}/", timeout=60) as client:
+        runs = [run["id"] for run in client.post("flow_runs/filter", json={}).json()]
+        server = Connection(address)
+
+        def graph(run: str) -> object:
+            return client.get(f"flow_runs/{run}/graph-v2").raise_for_status()
+
+        def page(run: str) -> object:
+            return client.post("task_runs/filter", json={"flow_runs": {"id": {"any_": [run]}}}).raise_for_status()
+
+        def rows(run: str) -> object:
+            return read_task_runs(flow_runs=run, limit=None, connection=server, progress=False)
+
+        def states(run: str) -> object:
+            return read_states(rows(run), connection=server, progress=False)
+
+        def timeline(run: str) -> object:
+            return plot_state_timeline(state_intervals(states(run))).to_json()
+
+        calls = (graph, page, rows, states, timeline)
+        for call in calls:  # what is imported is measured elsewhere
+            call(runs[-1])
+        seconds = medians(*(of_each(runs[:-1], call) for call in calls), rounds=told.rounds)
+    graph_of, *others = seconds
+    times = [f"{one:.3f} s, {one / graph_of:.1f} times" for one in others]
+    print(
+        f"flow run: 200 task runs, its graph endpoint {graph_of:.3f} s; one bare page of its rows {times[0]}; our rows "
+        f"{times[1]}; with all states {times[2]}; with the figure {times[3]} (goal 1); medians of {told.rounds}"
+    )
+
+
+if __name__ == "__main__":
+    main()
