@@ -125,18 +125,16 @@ async def _unknown_of_flow_runs(pages: Pages, query: RunQuery) -> list[str]:
 async def _unknown_tags(pages: Pages, query: RunQuery, frame: pd.DataFrame) -> list[str]:
     wanted = dict.fromkeys([*(query.tags_all or ()), *(query.tags_any or ()), *(query.tags_none or ())])
     seen = {tag for tags in frame["tags"] for tag in tags} if wanted and "tags" in frame else set()
-    noun = query.kind.replace("_", " ")
     return [
-        f"No {noun} on this server has the tag {tag!r}: see whether it is spelt as in `frame['tags'].explode()`."
+        f"No {query.noun} on this server has the tag {tag!r}: see whether it is spelt as in `frame['tags'].explode()`."
         for tag in wanted
         if tag not in seen and not await pages.count({f"{query.kind}s": {"tags": {"all_": [tag]}}})
     ]
 
 
 async def _unknown_state_names(pages: Pages, query: RunQuery) -> list[str]:
-    noun = query.kind.replace("_", " ")
     return [
-        f"No {noun} on this server is in a state named {name!r}.{did_you_mean(name, STATE_NAMES)}"
+        f"No {query.noun} on this server is in a state named {name!r}.{did_you_mean(name, STATE_NAMES)}"
         for name in query.state_name or ()
         if name not in STATE_NAMES and not await pages.count({f"{query.kind}s": {"state": {"name": {"any_": [name]}}}})
     ]

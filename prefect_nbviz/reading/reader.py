@@ -143,7 +143,7 @@ class Reader:
             self._progress.total = await count(self.pages, plan)
         matched = self._progress.total
         if matched is not None and self._query.limit is None:
-            memory.refuse_too_many(matched, self._query.kind.replace("_", " ") + "s")
+            memory.refuse_too_many(matched, f"{self._query.noun}s")
         return matched
 
     async def _gather(self, harvest: Harvest, reading: Awaitable[bool]) -> bool:
@@ -178,9 +178,8 @@ class Reader:
         self._reasons.append(self._left_out(read, matched))
 
     def _left_out(self, read: int, matched: int | None) -> str:
-        noun = self._query.kind.replace("_", " ") + "s"
         of = f"{matched:,}" if matched is not None else f"more than {read:,}"
-        return f"Read the first {read:,} of {of} {noun} that match: pass limit=None for all, or narrow the query."
+        return f"Read the first {read:,} of {of} {self._query.noun}s that match: pass limit=None for all, or narrow the query."
 
     async def _with_tree(self) -> RunQuery:
         """Give the query with the ids of the tree below its `ancestor`, which the server cannot follow."""

@@ -218,5 +218,4 @@ def read_runs(
                 past_reads.put(key, answer.kept)
             return answer
 
-    noun = query.kind.replace("_", " ") + "s"
-    return run(work, progress=progress, unit=noun).warn(stacklevel=3)
+    return run(work, progress=progress, unit=f"{query.noun}s").warn(stacklevel=3)
