@@ -13,6 +13,7 @@ from prefect_nbviz import frames, schema
 from prefect_nbviz.charts.counts import plot_state_counts, state_count_picks
 from prefect_nbviz.charts.history import plot_run_counts, run_count_picks
 from prefect_nbviz.widgets.chart import Chart
+from prefect_nbviz.widgets.column_choice import ColumnChoice
 from prefect_nbviz.widgets.page import Page
 
 OVER_TIME = "time"
@@ -51,8 +52,7 @@ class CountsView(ipw.VBox):
         self._of: Any = None
         self.run_counts: pd.DataFrame = frames.empty(schema.RUN_COUNTS)
         """What counts over time are drawn from: all that matches, where the server can tell."""
-        self.by = ipw.Dropdown(description="Count by", options=[*_BY.items()])
-        self.by.add_class("nbviz-field")
+        self.by = ColumnChoice("Count by", _BY)
         self.chart = Chart(page=page, description="How many runs are in which state")
         super().__init__([self.by, self.chart])
         traitlets.link((self, "selected"), (self.chart, "selected"))
@@ -62,7 +62,7 @@ class CountsView(ipw.VBox):
     def show_runs(self, runs: pd.DataFrame, *, of: Any) -> None:
         """Count runs; while they are of the same, a zoom stays."""
         self._runs, self._of = runs, of
-        self._offer_columns()
+        self.by.offer(runs)
         self.draw()
 
     def draw(self) -> None:
@@ -75,11 +75,3 @@ class CountsView(ipw.VBox):
         else:
             figure = plot_state_counts(runs, by=by, theme=theme)
             self.chart.show(figure, of=of, picks=lambda: state_count_picks(runs, by=by))
-
-    def _offer_columns(self) -> None:
-        """Offer the columns that the runs have to count by, and keep the chosen one if it is among them."""
-        options = [(text, word) for text, word in _BY.items() if word in {OVER_TIME, *self._runs.columns}]
-        if options != [*self.by.options]:
-            before: Any = self.by.value
-            self.by.options = options
-            self.by.value = before if before in dict(options).values() else options[0][1]

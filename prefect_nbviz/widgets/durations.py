@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import ipywidgets as ipw
@@ -16,6 +15,7 @@ from prefect_nbviz.analysis.durations import duration_table
 from prefect_nbviz.charts.durations import duration_picks, plot_durations
 from prefect_nbviz.charts.words import NONE, duration_text
 from prefect_nbviz.widgets.chart import Chart
+from prefect_nbviz.widgets.column_choice import ColumnChoice
 from prefect_nbviz.widgets.page import Page
 
 MAX_GROUPS_LISTED = 50
@@ -60,8 +60,7 @@ class DurationsView(ipw.VBox):
     def __init__(self, page: Page, *, zone: ZoneInfo = _UTC) -> None:
         self._zone = zone
         self._runs: pd.DataFrame = frames.empty(schema.TASK_RUNS)
-        self.by = ipw.Dropdown(description="By", options=[*_BY.items()])
-        self.by.add_class("nbviz-field")
+        self.by = ColumnChoice("By", _BY)
         self.chart = Chart(page=page, description="How long runs took, by when they started")
         self.table = ipw.HTML()
         super().__init__([self.by, self.chart, self.table])
@@ -73,11 +72,7 @@ class DurationsView(ipw.VBox):
     def show_runs(self, runs: pd.DataFrame) -> None:
         """Show how long runs took; the column that was chosen stays if they have it."""
         self._runs = runs
-        options = [(text, word) for text, word in _BY.items() if word == _ALL or word in runs.columns]
-        if options != [*self.by.options]:
-            before: Any = self.by.value
-            self.by.options = options
-            self.by.value = before if before in dict(options).values() else _ALL
+        self.by.offer(runs)
         self._draw()
 
     def _draw(self) -> None:

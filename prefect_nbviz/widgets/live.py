@@ -7,59 +7,47 @@ from datetime import UTC, datetime, tzinfo
 import ipywidgets as ipw
 import pandas as pd
 
-EVERY = 5.0
-"""Seconds between two looks at a server that answers well."""
+from prefect_nbviz.widgets.pace import Pace
 
-SHARE = 0.5
-"""The part of the time that looks take at most: a slow server is looked at less often."""
-
-LONGEST = 60.0
-"""Seconds between two looks at a server that does not answer."""
+EVERY, LONGEST = 5.0, 60.0
+"""Seconds between two looks, and between two at a server that is slow or away, at most."""
 
 
 class LiveSwitch(ipw.ToggleButton):
-    """A switch, and the pause between two looks.
-
-    Parameters
-    ----------
-    every
-        Seconds between two looks.
+    """A switch, and the pace of the looks while it is on.
 
     Examples
     --------
     >>> live = LiveSwitch()
-    >>> live.took(0.2), live.pause
+    >>> live.took(0.2), live.pace.pause
     (None, 5.0)
-    >>> live.failed(), live.failed(), live.pause
+    >>> live.failed(), live.failed(), live.pace.pause
     (None, None, 20.0)
-    >>> live.took(8), live.pause
-    (None, 16.0)
     """
 
-    def __init__(self, *, every: float = EVERY) -> None:
-        self.every = every
-        self.pause = every
+    def __init__(self) -> None:
+        self.pace = Pace(first=EVERY, usual=EVERY, longest=LONGEST)
         self.failing_since: datetime | None = None
-        super().__init__(description="Live", icon="circle", tooltip=f"Look again every {every:g} s")
+        super().__init__(description="Live", icon="circle", tooltip=f"Look again every {EVERY:g} s")
         self.add_class("nbviz-live")
 
     def took(self, seconds: float) -> None:
         """Take note of a look that went well."""
         self.failing_since = None
-        self.pause = max(self.every, seconds / SHARE)
+        self.pace.after(seconds)
 
     def failed(self) -> None:
         """Take note of a look that failed: the next ones come later and later."""
         self.failing_since = self.failing_since or datetime.now(UTC)
-        self.pause = min(self.pause * 2, max(LONGEST, self.every))
+        self.pace.after_failure()
 
     def text(self, zone: tzinfo) -> str:
         """Say how live what is shown is; nothing while the switch is off."""
         if not self.value:
             return ""
         if self.failing_since is not None:
-            return f"No answer since {self.failing_since.astimezone(zone):%H:%M:%S}, trying again every {self.pause:.0f} s."
-        return f"live, every {self.pause:.0f} s"
+            return f"No answer since {self.failing_since.astimezone(zone):%H:%M:%S}, trying again every {self.pace.pause:.0f} s."
+        return f"live, every {self.pace.pause:.0f} s"
 
 
 def change_text(before: pd.DataFrame, now: pd.DataFrame, ids: str) -> str:

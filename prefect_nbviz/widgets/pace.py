@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-FIRST = 0.25
-USUAL = 1.0
-LONGEST = 30.0
-
 
 class Pace:
-    """The pause before the next look, in seconds: short at first, and as long as looks take.
+    """The pause before the next look, in seconds: short at first, and longer where looks take longer.
+
+    Parameters
+    ----------
+    first, usual, longest
+        The pause before the second look, the one that it grows to, and the one that it does not exceed.
 
     Examples
     --------
-    >>> pace = Pace()
+    >>> pace = Pace(first=0.25, usual=1, longest=30)
     >>> [pace.after(0.1) for _ in range(4)]
-    [0.375, 0.5625, 0.84375, 1.0]
+    [0.375, 0.5625, 0.84375, 1]
     >>> pace.after(1.5), pace.after(1.5), pace.after(0.1)
-    (2.0, 1.0, 1.0)
-    >>> pace.after_failure(), pace.after_failure()
-    (2.0, 4.0)
+    (2, 1.0, 1)
+    >>> pace.after_failure(), pace.after_failure(), pace.pause
+    (2, 4, 4)
     """
 
-    def __init__(self) -> None:
-        self._pause = FIRST
+    def __init__(self, *, first: float, usual: float, longest: float) -> None:
+        self.pause = first
+        self._usual = usual
+        self._longest = longest
 
     def after(self, seconds: float) -> float:
         """Give the pause after a look that took so long: twice as long as before if that is longer than it was."""
-        if seconds > self._pause:
-            self._pause = min(2 * self._pause, LONGEST)
-        elif self._pause < USUAL:
-            self._pause = min(1.5 * self._pause, USUAL)
+        if seconds > self.pause:
+            self.pause = min(2 * self.pause, self._longest)
+        elif self.pause < self._usual:
+            self.pause = min(1.5 * self.pause, self._usual)
         else:
-            self._pause = max(self._pause / 2, USUAL)
-        return self._pause
+            self.pause = max(self.pause / 2, self._usual)
+        return self.pause
 
     def after_failure(self) -> float:
         """Give the pause after a look that failed."""
-        self._pause = min(max(2 * self._pause, USUAL), LONGEST)
-        return self._pause
+        self.pause = min(max(2 * self.pause, self._usual), self._longest)
+        return self.pause

@@ -10,6 +10,7 @@ import pandas as pd
 import traitlets
 
 from prefect_nbviz import frames, schema
+from prefect_nbviz.widgets.column_choice import ColumnChoice
 from prefect_nbviz.widgets.histories import id_column, with_histories
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.status import StatusLine
@@ -24,7 +25,7 @@ _ROWS = {
     "Flow run": "flow_run_name",
     "Flow": "flow_name",
     "Deployment": "deployment_name",
-    "First tag": "tag",
+    "First tag": "tags",
 }
 
 
@@ -47,13 +48,12 @@ class StaysView(ipw.VBox):
         self._intervals = frames.empty(schema.INTERVALS)
         self._runs = frames.empty(schema.TASK_RUNS)
         self._of: Any = None
-        self.rows = ipw.Dropdown(description="A row for each", options=[*_ROWS.items()])
+        self.rows = ColumnChoice("A row for each", _ROWS)
         self.failed_only = ipw.Checkbox(description="Failed and crashed only", indent=False)
         self.caption = StatusLine()
         self.chart = TimelineChart(page=page)
         choices = ipw.HBox([self.rows, self.failed_only])
         choices.add_class("nbviz-row")
-        self.rows.add_class("nbviz-field")
         drawing = ipw.Box([self.chart])
         drawing.add_class("nbviz-timeline")
         super().__init__([choices, self.caption, drawing])
@@ -67,16 +67,8 @@ class StaysView(ipw.VBox):
         drawn = len(with_histories(runs))
         text = f"The first {drawn:,} of {len(runs):,} runs: state histories cost requests."
         self.caption.show([("warn", text)] if drawn < len(runs) else [])
-        self._offer_rows()
+        self.rows.offer(runs)
         self._draw()
-
-    def _offer_rows(self) -> None:
-        columns = {_RUN, "tag", *self._runs.columns}
-        options = [(text, word) for text, word in _ROWS.items() if word in columns]
-        if options != [*self.rows.options]:
-            before: Any = self.rows.value
-            self.rows.options = options
-            self.rows.value = before if before in dict(options).values() else _RUN
 
     def _draw(self) -> None:
         shown, by = self._shown(), self.rows.value
@@ -95,7 +87,7 @@ class StaysView(ipw.VBox):
     def _with_column(self, intervals: pd.DataFrame, column: str) -> pd.DataFrame:
         """Give each stay what its run has in a column."""
         values = (
-            self._runs["tags"].map(lambda tags: tags[0] if tags else None) if column == "tag" else self._runs[column]
+            self._runs["tags"].map(lambda tags: tags[0] if tags else None) if column == "tags" else self._runs[column]
         )
         of_run = dict(zip(self._runs[id_column(self._runs)], values, strict=True))
         return intervals.assign(**{column: intervals["run_id"].map(of_run)})

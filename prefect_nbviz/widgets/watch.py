@@ -150,7 +150,7 @@ class TaskWatch:
             self._has_ended.set()
 
     async def _look_until_over(self, turn: Turn) -> None:
-        pace = Pace()
+        pace = Pace(first=0.25, usual=1.0, longest=30.0)
         while _is_wanted(turn) and not self._sight.is_over:
             try:
                 await self._look_while_it_answers(turn, pace)

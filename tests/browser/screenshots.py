@@ -30,7 +30,7 @@ from prefect_nbviz.demo.lab import NOTEBOOK, PrivateLab  # noqa: E402 - likewise
 from prefect_nbviz.demo.server import PrivateServer  # noqa: E402 - likewise
 
 WIDTH, HEIGHT = 1560, 2400
-"""Size of the window in CSS pixels, tall enough that nothing is hidden; a picture has twice as many each way."""
+"""Size of the window in CSS pixels, tall enough that nothing is hidden; a picture has half as many more each way."""
 
 MOST_HEIGHT = 660
 """CSS pixels of a picture: what is below is cut off."""
@@ -43,8 +43,10 @@ NAME = "alone.ipynb"
 
 
 def show_table(explorer: Locator) -> None:
-    """Show what comes first."""
+    """Show what comes first, and a run that failed beside it."""
     load(explorer)
+    explorer.locator("tbody tr", has_text="Failed").first.click()
+    explorer.get_by_text("State history").wait_for()
 
 
 def show_timeline(explorer: Locator) -> None:
@@ -89,7 +91,7 @@ def _shoot(browser: Browser, folder: Path, address: str, shot: tuple[str, str, C
     name, cell, steps = shot
     (folder / NAME).unlink(missing_ok=True)
     add_cells(folder / NAME, cell)
-    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=2)
+    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=1.5)
     page = context.new_page()
     open_notebook(page, address.replace(NOTEBOOK, NAME))
     run_all(page)

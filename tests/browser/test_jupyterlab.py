@@ -56,6 +56,7 @@ def test_a_person_finds_the_failed_runs(notebook: Callable[..., Page], shots: Pa
     assert _states_in_table(explorer, failed) == ["failed"] * failed
     explorer.screenshot(path=shots / "table.png")
     open_tab(explorer, "Counts")
+    explorer.get_by_label("Count by").select_option("State")
     numbers = _chart(explorer, COUNTS).locator(".barlayer .bartext")
     expect(numbers.first).to_be_visible()
     assert sum(map(int, numbers.all_text_contents())) == failed

@@ -124,7 +124,7 @@ SORTS = st.sampled_from(
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     kind=st.sampled_from(["task_run", "flow_run"]),
     seed=st.integers(0, 99),
@@ -161,7 +161,7 @@ def test_what_is_read_again_is_what_is_there(kind, seed, changes, criteria, sort
     pd.testing.assert_frame_equal(once_more.frame, fresh.frame)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     kind=st.sampled_from(["task_run", "flow_run"]),
     seed=st.integers(0, 99),

@@ -37,7 +37,7 @@ def shown(moment: datetime, zone: ZoneInfo) -> datetime:
     return moment.astimezone(zone).replace(tzinfo=None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @example("B", "UTC", datetime(2026, 7, 3, tzinfo=UTC), timedelta(0))
 @example("1D", "Africa/Cairo", CAIRO, timedelta(days=1))
 @example("1h", "Africa/Cairo", CAIRO + timedelta(days=1), timedelta(hours=3))
@@ -63,7 +63,7 @@ def test_bins_where_clocks_change_at_midnight(freq: str, tz: str, day: str) -> N
     assert edges[-2] <= begin + span < edges[-1]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @example("Africa/Cairo", CAIRO)
 @example("Pacific/Apia", datetime(2011, 12, 28, tzinfo=UTC))
 @given(st.sampled_from(ZONES), moments)

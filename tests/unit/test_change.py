@@ -20,7 +20,7 @@ ONE_FLOW_RUN = "00000001-0000-4000-8000-000000000000"
 CHANGES = st.lists(st.tuples(st.sampled_from(["delete", "create"]), st.integers(0, 59), MOMENTS), max_size=8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80)
 @given(
     times=st.lists(MOMENTS, min_size=5, max_size=40),
     changes=CHANGES,
@@ -80,7 +80,7 @@ def change(row: dict, what: str, place: int) -> None:
             row["name"] = "edcba"[place % 5]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60)
 @given(
     times=st.lists(MOMENTS, min_size=5, max_size=40),
     changes=st.lists(st.tuples(st.sampled_from(LIVES), st.integers(0, 59), st.integers(1, 30)), max_size=8),

@@ -60,7 +60,7 @@ def percentile(lengths: list[int], percent: int) -> int:
     return math.floor(exact + Fraction(1, 2))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2**54)), max_size=40))
 def test_percentiles_are_those_of_the_definition(pairs: list[tuple[int, int]]) -> None:
     group, values = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
@@ -70,7 +70,7 @@ def test_percentiles_are_those_of_the_definition(pairs: list[tuple[int, int]]) -
         assert found[number].tolist() == [percentile(own, percent) if own else 0 for percent in PERCENTS.values()]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(RUN, max_size=30), st.sampled_from(["flow_name", "tags", "name", "state_type"]))
 def test_the_table_is_that_of_a_plain_loop(rows: list[Any], by: str) -> None:
     runs = frame(rows)
@@ -120,7 +120,7 @@ def dots(fig: go.Figure) -> list[tuple[int, go.Scatter]]:
     return [(number, trace) for number, trace in enumerate(fig.data) if trace.mode == "markers"]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(RUN, max_size=30), st.sampled_from([None, "flow_name", "tags"]))
 def test_every_run_with_a_duration_is_a_dot_of_its_own(rows: list[Any], by: str | None) -> None:
     runs = frame(rows)

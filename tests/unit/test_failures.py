@@ -32,14 +32,14 @@ PARTS = {
 }
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from([*PARTS]), min_size=1, max_size=5), st.data())
 def test_what_varies_is_masked_by_its_kind(kinds: list[str], data: st.DataObject) -> None:
     drawn = [data.draw(PARTS[kind]) for kind in kinds]
     assert message_pattern("ValueError: no row " + " of ".join(drawn)) == "ValueError: no row " + " of ".join(kinds)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.text(st.sampled_from("ab01/\\'\"-:.xT <>é\n"), max_size=40) | st.text(max_size=40))
 def test_no_digit_is_left(text: str) -> None:
     assert not re.search(r"\d", message_pattern(text))
@@ -89,7 +89,7 @@ def frame(rows: list[tuple[Any, ...]], *, ids: str = "task_run_id") -> pd.DataFr
     return runs.drop(columns=[] if ids == "task_run_id" else ["task_key"])
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(RUN, max_size=20))
 def test_every_run_that_failed_is_in_one_row(rows: list[Any]) -> None:
     runs = frame(rows)

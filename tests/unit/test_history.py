@@ -69,7 +69,7 @@ CHANGES = [
 """Zones, and moments at which their clocks change."""
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.sampled_from(CHANGES),
     st.sampled_from([7, 37, 60, 360, 1_440]),

@@ -18,7 +18,7 @@ from prefect_nbviz.query import RunQuery
 LATER = datetime(2026, 11, 10, tzinfo=UTC)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(queries)
 def test_json_makes_the_query_again_and_all_code_compiles(query: RunQuery) -> None:
     assert type(query).from_json(query.to_json()) == query_from_json(query.to_json()) == query

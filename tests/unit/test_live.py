@@ -15,6 +15,7 @@ from prefect_nbviz.widgets.background import Background, Turn
 from prefect_nbviz.widgets.explorer import RunExplorer, explore
 from prefect_nbviz.widgets.histories import Histories
 from prefect_nbviz.widgets.live import EVERY, LONGEST, LiveSwitch
+from prefect_nbviz.widgets.pace import Pace
 
 PATIENCE = 20
 """Seconds that a thread has to come round; a test does not wait longer than it takes."""
@@ -67,7 +68,7 @@ def server() -> Server:
 @pytest.fixture
 def explorer(server: Server) -> Any:
     explorer = explore(TaskRunQuery(), connection=server.connection)
-    explorer.live.every = explorer.live.pause = 0.01
+    explorer.live.pace = Pace(first=0.01, usual=0.01, longest=0.5)
     yield explorer
     explorer.close()
     explorer.join()
@@ -174,12 +175,12 @@ def test_new_work_ends_the_old() -> None:
 
 def test_looks_at_a_server_that_is_slow_or_away_come_later() -> None:
     live = LiveSwitch()
-    assert live.pause == EVERY
-    live.took(30)
-    assert live.pause == 60
-    live.took(0.1)
+    assert live.pace.pause == EVERY
+    live.took(2 * EVERY)
+    assert live.pace.pause == 2 * EVERY
     for _ in range(9):
         live.failed()
-    assert live.pause == LONGEST
-    live.took(0.1)
-    assert live.pause == EVERY
+    assert live.pace.pause == LONGEST
+    for _ in range(9):
+        live.took(0.1)
+    assert live.pace.pause == EVERY

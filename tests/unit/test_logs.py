@@ -34,7 +34,7 @@ def read(server: LogServer, **options: Any) -> pd.DataFrame:
         return read_logs(RUN, connection=server.connection, progress=False, **options)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 9), max_size=40), st.integers(2, 7), st.none() | st.integers(1, 45), st.integers(0, 99))
 def test_it_is_the_newest_or_says_what_it_lacks(seconds: list[int], page: int, limit: int | None, seed: int) -> None:
     server = LogServer([line(number, second) for number, second in enumerate(seconds)], page_limit=page, seed=seed)

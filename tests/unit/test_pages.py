@@ -27,7 +27,7 @@ def expected(rows: list[dict], sort: str) -> list[str]:
     return [row["id"] for row in rows]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80)
 @given(
     history=HISTORIES,
     sort=SORTS,

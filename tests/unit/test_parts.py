@@ -87,7 +87,7 @@ def test_every_form_of_the_code_is_that_of_the_query() -> None:
 TEXTS = st.lists(st.text(max_size=60).map(lambda text: f"t{text}"), min_size=1, max_size=4)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(TEXTS, st.sampled_from(["1d", "2026-01-01T00:00Z"]), st.sampled_from([FlowRunQuery, TaskRunQuery]))
 def test_the_call_reads_what_the_query_says(texts: list[str], since: str, kind: type[RunQuery]) -> None:
     query = kind(name=texts, tags_any=texts, since=since)

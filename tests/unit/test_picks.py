@@ -53,7 +53,7 @@ def ids(runs: pd.DataFrame) -> tuple[str, ...]:
     return tuple(runs["task_run_id"])
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(RUN, max_size=25))
 def test_a_bar_of_states_stands_for_its_runs(rows: list[Any]) -> None:
     runs = frame(rows)
@@ -65,7 +65,7 @@ def test_a_bar_of_states_stands_for_its_runs(rows: list[Any]) -> None:
             assert len(expected) == fig.data[0].y[number]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(RUN, max_size=25))
 def test_a_bar_of_a_value_stands_for_its_runs(rows: list[Any]) -> None:
     runs = frame(rows)
@@ -80,7 +80,7 @@ def test_a_bar_of_a_value_stands_for_its_runs(rows: list[Any]) -> None:
         assert picks.runs({"points": [[len(fig.data) - 1, 0]]}) == (), "the totals stand for nothing"
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(RUN, max_size=40), st.integers(0, 40), st.sampled_from(["15min", "1h", "1D"]))
 def test_a_bar_of_time_stands_for_the_runs_that_are_loaded(rows: list[Any], loaded: int, freq: str) -> None:
     counts = bins.counts(frame(rows), freq, "Europe/Berlin")
@@ -99,7 +99,7 @@ def test_a_bar_of_time_stands_for_the_runs_that_are_loaded(rows: list[Any], load
     assert seen == runs["expected_start_time"].notna().sum()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(RUN, min_size=1, max_size=25), st.data())
 def test_points_are_marked_that_hold_a_run(rows: list[Any], data: st.DataObject) -> None:
     runs = frame(rows)

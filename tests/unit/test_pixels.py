@@ -89,7 +89,7 @@ def plain_pixels(time: dict[int, int], ends: dict[int, int], height: int, keys: 
     return [1 + state for state in [*pixels, *[most[0]] * good, *[most[1]] * bad]]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60)
 @given(history=histories(), view=views, plot=st.sampled_from([4, 8, 16, 40]), rows=st.sampled_from(["run_id", "group"]))
 def test_every_pixel_is_what_a_plain_count_says(history: pd.DataFrame, view: View, plot: int, rows: str) -> None:
     stays = Stays.of(history, rows=rows)
@@ -107,7 +107,7 @@ def test_every_pixel_is_what_a_plain_count_says(history: pd.DataFrame, view: Vie
         assert picture[line, :, column].tolist() == plain_pixels(*here, cells.height, stays.keys)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40)
 @given(history=histories(), view=views, plot=st.sampled_from([4, 16, 40]))
 def test_all_that_is_in_the_view_is_in_the_cells_and_nothing_else(history: pd.DataFrame, view: View, plot: int) -> None:
     stays = Stays.of(history, rows="run_id")
@@ -129,7 +129,7 @@ def test_all_that_is_in_the_view_is_in_the_cells_and_nothing_else(history: pd.Da
     assert {*np.flatnonzero(np.isin(cells.picture(), fails).any(axis=0)).tolist()} == columns
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40)
 @given(history=histories(), view=views, plot=st.sampled_from([4, 16, 40]), most=st.integers(1, 300))
 def test_a_block_holds_the_runs_and_states_of_its_cells(
     history: pd.DataFrame, view: View, plot: int, most: int

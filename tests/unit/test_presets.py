@@ -36,7 +36,7 @@ BLANK = FilterControls(TaskRunQuery())
 """Controls for a property test, which would take seconds to make anew each time."""
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(queries)
 def test_a_query_comes_back_by_a_preset_by_json_and_chip_by_chip(tmp_path: Path, query: RunQuery) -> None:
     BLANK.presets.store = PresetStore(tmp_path / "presets.json")

@@ -83,7 +83,7 @@ def counts_by_loop(runs: list[Run], freq: str, zone: str) -> Counter[Any]:
     return counts
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60)
 @given(zoned_runs(), st.sampled_from([*FREQS, "1D", "W", "MS"]))
 def test_they_are_those_of_a_plain_loop(zoned: tuple[str, list[Run]], freq: str) -> None:
     zone, runs = zoned

@@ -54,7 +54,7 @@ def codes(column: dict[str, Any]) -> list[int]:
     return np.frombuffer(column["codes"], dtype=np.int32).tolist()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.none() | st.integers(0, 10**13), max_size=30))
 def test_lengths_are_sorted_by_value_and_said_for_people(micros: list[int | None]) -> None:
     runs = task_runs(len(micros), duration=pd.Series(micros, dtype="Int64").astype("timedelta64[us]"))
@@ -65,7 +65,7 @@ def test_lengths_are_sorted_by_value_and_said_for_people(micros: list[int | None
     assert (120_000_000 not in micros) or "2 min" in texts(column)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.none() | st.text(max_size=5), max_size=20))
 def test_texts_are_sorted_whatever_their_case(names: list[str | None]) -> None:
     column = sent_columns(task_runs(len(names), name=names), zone=UTC)["name"]

@@ -125,7 +125,7 @@ def test_moved_axes_say_the_view(timeline: Timeline) -> None:
     assert timeline.view(seen(part, y=[99.5, 19.5])) == View(hours.start, hours.end, int(rows[20]), int(rows[99]) + 1)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(first=st.integers(0, 150), length=st.integers(1, 100), moved=st.integers(-40, 40))
 def test_rows_stay_the_same_runs_when_they_are_moved(timeline: Timeline, first: int, length: int, moved: int) -> None:
     hours = View(BEGIN + 30 * HOUR, BEGIN + 40 * HOUR)

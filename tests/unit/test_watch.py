@@ -24,10 +24,11 @@ from prefect_nbviz.errors import FrameError, NotConnectedError, QueryError
 from prefect_nbviz.reading.lookout import Lookout, _Local
 from prefect_nbviz.states import STATE_NAMES, TERMINAL_STATE_TYPES
 from prefect_nbviz.widgets.news import News
-from prefect_nbviz.widgets.pace import LONGEST, Pace
+from prefect_nbviz.widgets.pace import Pace
 from prefect_nbviz.widgets.watch_panel import MOST_FAILURES, WatchPanel, failures_html, head_html
 from prefect_nbviz.widgets.watch_text import WatchText
 
+LONGEST = 30
 UTC = ZoneInfo("UTC")
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[2J\r\n"
 PATIENCE = 60
@@ -187,7 +188,7 @@ ROWS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(ROWS, max_size=8), st.integers(0, 2))
 def test_every_task_is_counted_once(rows: list[dict[str, Any]], unread: int) -> None:
     nothing = {"state_type": None, "state_name": None, "is_known": None}
@@ -242,7 +243,7 @@ class Terminal(io.StringIO):
         return True
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.text(), st.text(), st.booleans())
 def test_a_stranger_cannot_move_the_cursor(name: str, message: str, is_terminal: bool) -> None:  # noqa: FBT001 - hypothesis gives it
     stream = Terminal() if is_terminal else io.StringIO()
@@ -277,10 +278,10 @@ def test_the_panel_stops_when_it_is_closed() -> None:
     assert closed == [True]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.none() | st.floats(0, 100), min_size=1, max_size=30))
 def test_the_pace_stays_between_its_ends(looks: list[float | None]) -> None:
-    pace = Pace()
+    pace = Pace(first=0.25, usual=1, longest=LONGEST)
     for seconds in looks:
         pause = pace.after_failure() if seconds is None else pace.after(seconds)
         assert 0.25 < pause <= LONGEST

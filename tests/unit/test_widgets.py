@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_nbviz import frames, schema
@@ -190,7 +190,6 @@ def test_the_order_stays_when_the_kind_changes() -> None:
     assert controls.value == TaskRunQuery(tags_any="prod", sort="START_TIME_DESC")
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON, max_size=3))
 def test_parameters_come_back_as_they_were(parameters: dict[str, Any]) -> None:
     query = FlowRunQuery(parameters=parameters)
@@ -404,6 +403,7 @@ def test_the_timeline_says_which_runs_it_lacks(column: str, most: int) -> None:
     views.draw_all()
     assert f"The first {most:,} of {most + 1:,} runs: state histories cost requests." in views.timeline.caption.value
     views.show_intervals(frames.empty(schema.INTERVALS), runs.head(most), of="a query")
+    views.draw_all()
     assert "first" not in views.timeline.caption.value
 
 
