@@ -32,7 +32,7 @@ from prefect_nbviz.demo.server import PrivateServer  # noqa: E402 - likewise
 WIDTH, HEIGHT = 1560, 2400
 """Size of the window in CSS pixels, tall enough that nothing is hidden; a picture has half as many more each way."""
 
-MOST_HEIGHT = 900
+MOST_HEIGHT = 660
 """CSS pixels of a picture: what is below is cut off."""
 
 MOST_BYTES = 300_000
