@@ -1,12 +1,14 @@
-"""Notebooks written by tests, and the Chromium that shows them in JupyterLab."""
+"""Notebooks written by tests, the Chromium that shows them, and the explorer as a person finds it there."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -19,6 +21,12 @@ ARGUMENTS = [
 ]
 PATIENCE = 120_000
 """Milliseconds that a kernel's start and a load may take together."""
+
+
+COMPLETE = re.compile(r"^\d+ (of \d+ )?task runs · .*last 24 h · .*complete$")
+TIMELINE = "Which run was in which state when"
+ALONE = "import prefect_nbviz as nbv\nnbv.explore(since='1d')"
+"""A notebook of the explorer alone."""
 
 
 def find_chromium() -> str | None:
@@ -38,7 +46,81 @@ def add_cells(notebook: Path, *sources: str) -> None:
 
 
 def open_notebook(page: Page, address: str) -> None:
-    """Open a notebook in JupyterLab and wait until its kernel is there."""
-    page.goto(f"{address}&reset")
-    page.locator(".jp-Notebook .jp-Cell").first.wait_for()
-    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=PATIENCE)
+    """Open a notebook in JupyterLab, Notebook 7 or Voila, and wait until its kernel is there."""
+    if "/lab/" in address:
+        page.goto(f"{address}&reset")
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+        expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=PATIENCE)
+        return
+    page.goto(address)
+    if "/notebooks/" in address:
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+        expect(page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute(
+            "data-status", "idle", timeout=PATIENCE
+        )
+
+
+def run_all(page: Page) -> None:
+    """Run all cells, from the menu that JupyterLab and Notebook 7 share; Notebook 7 drops it until a kernel is there."""
+    prompt = page.locator(".jp-CodeCell .jp-InputPrompt").first
+    for _ in range(20):
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        with suppress(AssertionError):
+            expect(prompt).not_to_have_text("[ ]:", timeout=PATIENCE / 20)
+            return
+    raise AssertionError("No cell was run.")
+
+
+def find_explorer(page: Page) -> Locator:
+    """Give the explorer once it is drawn."""
+    explorer = page.locator(".nbviz").first
+    expect(find_button(explorer, "Load")).to_be_enabled(timeout=PATIENCE)
+    return explorer
+
+
+def find_button(explorer: Locator, name: str) -> Locator:
+    """Give a button by its name, which may have an icon before it."""
+    return explorer.get_by_role("button", name=re.compile(rf"^\W*{re.escape(name)}$"))
+
+
+def load(explorer: Locator) -> None:
+    """Press Load and wait for the end of it."""
+    find_button(explorer, "Load").click()
+    expect(explorer.get_by_text(COMPLETE)).to_be_visible(timeout=PATIENCE)
+    expect(find_button(explorer, "Load")).to_be_enabled(timeout=PATIENCE)
+
+
+def find_state(explorer: Locator, state: str) -> Locator:
+    """Give the toggle of a state type, which has a number once runs are loaded."""
+    return explorer.get_by_role("button", name=re.compile(rf"^{state} \d+$"))
+
+
+def find_rows(explorer: Locator) -> Locator:
+    """Give the rows of the table that are drawn."""
+    return explorer.get_by_role("grid", name="Runs").locator("tbody tr")
+
+
+def open_tab(explorer: Locator, name: str) -> None:
+    """Show a view."""
+    explorer.get_by_role("tab", name=name, exact=True).click()
+
+
+def find_failed_runs(explorer: Locator, shots: Path, front_end: str) -> None:
+    """Load all, look at a table and a timeline, choose the failed ones, load those, and see their number said."""
+    load(explorer)
+    expect(find_rows(explorer).nth(5)).to_be_visible(timeout=PATIENCE)
+    explorer.screenshot(path=shots / f"{front_end}-table.png")
+    open_tab(explorer, "Timeline")
+    expect(explorer.get_by_label(TIMELINE, exact=True).locator(".gtitle").first).to_be_visible(timeout=PATIENCE)
+    explorer.screenshot(path=shots / f"{front_end}-timeline.png")
+    chip = find_state(explorer, "Failed")
+    failed = int(chip.inner_text().split()[-1])
+    chip.click()
+    load(explorer)
+    said = explorer.get_by_text(re.compile(rf"^{failed} (of \d+ )?task runs · FAILED · last 24 h"))
+    expect(said).to_be_visible(timeout=PATIENCE)
+    open_tab(explorer, "Table")
+    expect(find_rows(explorer).locator(".nbviz-is-failed")).to_have_count(failed)
+    explorer.screenshot(path=shots / f"{front_end}-failed.png")
+    assert failed > 1

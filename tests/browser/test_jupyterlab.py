@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from notebook_page import PATIENCE, add_cells
+from notebook_page import PATIENCE, add_cells, open_tab
 from playwright.sync_api import Locator, Page, expect
 
 from prefect_nbviz.demo.lab import NOTEBOOK
@@ -55,13 +55,13 @@ def test_a_person_finds_the_failed_runs(notebook: Callable[..., Page], shots: Pa
     assert failed > 1
     assert _states_in_table(explorer, failed) == ["failed"] * failed
     explorer.screenshot(path=shots / "table.png")
-    _tab(explorer, "Counts")
+    open_tab(explorer, "Counts")
     explorer.get_by_label("Count by").select_option("State")
     numbers = _chart(explorer, COUNTS).locator(".barlayer .bartext")
     expect(numbers.first).to_be_visible()
     assert sum(map(int, numbers.all_text_contents())) == failed
     explorer.screenshot(path=shots / "counts.png")
-    _tab(explorer, "Timeline")
+    open_tab(explorer, "Timeline")
     expect(_chart(explorer, TIMELINE).locator(".yaxislayer-above .ytick")).to_have_count(failed)
     explorer.screenshot(path=shots / "timeline.png")
 
@@ -81,10 +81,10 @@ def test_names_of_strangers_stay_text(notebook: Callable[..., Page], shots: Path
     expect(explorer.get_by_text("1 task run · ")).to_be_visible()
     expect(explorer.locator("table.nbviz-grid tbody")).to_contain_text(HOSTILE_NAME)
     explorer.screenshot(path=shots / "stranger-table.png")
-    _tab(explorer, "Counts")
+    open_tab(explorer, "Counts")
     explorer.get_by_label("Count by").select_option("Flow run")
     expect(_chart(explorer, COUNTS).locator(".barlayer .point").first).to_be_visible()
-    _tab(explorer, "Timeline")
+    open_tab(explorer, "Timeline")
     expect(_chart(explorer, TIMELINE).locator(".yaxislayer-above .ytick")).to_have_text([HOSTILE_NAME])
     _chart(explorer, TIMELINE).locator(".scatterlayer .point").first.hover(force=True)
     expect(_chart(explorer, TIMELINE).locator(".hoverlayer")).to_contain_text(HOSTILE_NAME)
@@ -101,17 +101,17 @@ def test_it_takes_the_theme_and_the_width_of_the_page(notebook: Callable[..., Pa
     assert table.evaluate("element => element.scrollWidth > element.clientWidth"), "too narrow: it scrolls"
     explorer.screenshot(path=shots / "narrow.png")
     page.set_viewport_size({"width": 1300, "height": 1100})
-    _tab(explorer, "Counts")
+    open_tab(explorer, "Counts")
     title = _chart(explorer, COUNTS).locator(".gtitle").first
     expect(title).to_have_css("fill", "rgb(31, 35, 40)")
     _set_theme(page, "JupyterLab Dark")
     expect(explorer).to_have_class(re.compile("nbviz-dark"))
     expect(title).to_have_css("fill", "rgb(230, 237, 243)")
     explorer.screenshot(path=shots / "dark-counts.png")
-    _tab(explorer, "Table")
+    open_tab(explorer, "Table")
     explorer.screenshot(path=shots / "dark-table.png")
     _set_theme(page, "JupyterLab Light")
-    _tab(explorer, "Counts")
+    open_tab(explorer, "Counts")
     expect(title).to_have_css("fill", "rgb(31, 35, 40)")
 
 
@@ -133,10 +133,6 @@ def _load(explorer: Locator) -> None:
     expect(explorer.get_by_text("Filters changed: press Load")).to_have_count(0)
     expect(explorer.locator(".nbviz-dim")).to_have_count(0, timeout=PATIENCE)
     expect(button).to_be_enabled()
-
-
-def _tab(explorer: Locator, name: str) -> None:
-    explorer.get_by_role("tab", name=name, exact=True).click()
 
 
 def _chart(explorer: Locator, description: str) -> Locator:
