@@ -173,7 +173,7 @@ FAILURES = (
 TIME_SPENT = (
     Column("runs", COUNT, "how many runs"),
     Column("open_runs", COUNT, "how many of them are still in their last state, until as_of"),
-    Column("scheduled", DURATION, "type SCHEDULED, any name but the next three: not due yet, or not marked Late yet"),
+    Column("scheduled", DURATION, "type SCHEDULED, name Scheduled: not due yet, or not marked Late yet"),
     Column("late", DURATION, "type SCHEDULED, name Late: the server marks it some seconds after the expected start"),
     Column("awaiting_slot", DURATION, "type SCHEDULED, name AwaitingConcurrencySlot"),
     Column("awaiting_retry", DURATION, "type SCHEDULED, name AwaitingRetry"),
@@ -181,7 +181,10 @@ TIME_SPENT = (
     Column("running", DURATION, "type RUNNING, any name, so Retrying too"),
     Column("paused", DURATION, "type PAUSED, any name, so Suspended too"),
     Column("cancelling", DURATION, "type CANCELLING"),
-    Column("other", DURATION, "what no stay in these covers, such as from an end to a start after it"),
+    Column(
+        "other", DURATION, "what is left: SCHEDULED by other names, from an end to a start after it, no stay at all"
+    ),
+    Column("spent", DURATION, "total - scheduled, since a schedule makes its runs days before they are due"),
     Column("total", DURATION, "from the first state to the end of the last stay, of each run, summed"),
 )
 

@@ -15,11 +15,16 @@ from prefect_nbviz.errors import FrameError
 
 Integers = npt.NDArray[np.int64]
 
-PARTS = tuple(column.name for column in schema.TIME_SPENT if column.dtype == schema.DURATION)[:-1]
+PARTS = tuple(column.name for column in schema.TIME_SPENT if column.dtype == schema.DURATION)[:-2]
 """What the time of a run is divided into; the last one is what the others leave."""
 
 _NEEDED = ("run_kind", "run_id", "run_name", "state_type", "state_name", "start_time", "end_time", "is_open")
-_SCHEDULED = {"Late": "late", "AwaitingRetry": "awaiting_retry", "AwaitingConcurrencySlot": "awaiting_slot"}
+_SCHEDULED = {
+    "Scheduled": "scheduled",
+    "Late": "late",
+    "AwaitingRetry": "awaiting_retry",
+    "AwaitingConcurrencySlot": "awaiting_slot",
+}
 
 
 def time_spent(
@@ -32,9 +37,14 @@ def time_spent(
     """Give where the time of runs went: how long they were late, pending, running, paused, waiting for a retry.
 
     The time of a run is that from its first state to the end of its last stay: its end, or `as_of` of the intervals
-    if it has none. Each stay is in one part, by the type of its state and, if that is SCHEDULED, by its name; what
-    no stay covers, such as the time between the end of a run and its next start, is in `other`. So the parts of each
-    row add up to `total`, to the microsecond.
+    if it has none. Each stay is in one part, so that the parts of each row add up to `total`, to the microsecond:
+
+    - `scheduled`, `late`, `awaiting_slot`, `awaiting_retry`: the type SCHEDULED with the names Scheduled, Late,
+      AwaitingConcurrencySlot and AwaitingRetry. Late is what the server marks so, some seconds after the expected
+      start; `lateness_table` counts from that start on.
+    - `pending`, `running`, `paused`, `cancelling`: these types with any name.
+    - `other`: what is left. The type SCHEDULED with other names, such as Resuming; the time between the end of a run
+      and its next start; what no stay covers.
 
     Parameters
     ----------
@@ -53,7 +63,7 @@ def time_spent(
     Returns
     -------
     pandas.DataFrame
-        A row for each group, the largest `total` first: `run_kind`, the columns of `by`, then those of
+        A row for each group, the largest `spent` first, which is `total` - `scheduled`: `run_kind`, the columns of `by`, then those of
         `schema.TIME_SPENT`, durations as timedelta64[us]. Where runs are rows, `run_name` follows `run_id`. Flow
         runs and task runs are never in one row, since the one waits while the other runs; a flow run waits for its
         subflow runs likewise, and both count.
@@ -96,7 +106,7 @@ def time_spent(
     table = _table(groups, lengths, is_open)
     if by == ["run_id"]:
         table.insert(2, "run_name", first["run_name"].to_numpy())
-    table = table.sort_values("total", ascending=False, kind="stable", ignore_index=True)
+    table = table.sort_values(["spent", "total"], ascending=False, kind="stable", ignore_index=True)
     about = {"kind": "time_spent", "by": by, "tz": tz, "runs": len(ids), "runs_without_intervals": without}
     table.attrs[frames.ATTRS] = copy.deepcopy(intervals.attrs.get(frames.ATTRS, {})) | about
     return table
@@ -108,10 +118,10 @@ def part_of(state_type: str, state_name: str) -> str:
     Examples
     --------
     >>> part_of("SCHEDULED", "Late"), part_of("SCHEDULED", "my own"), part_of("RUNNING", "Retrying")
-    ('late', 'scheduled', 'running')
+    ('late', 'other', 'running')
     """
     if state_type == "SCHEDULED":
-        return _SCHEDULED.get(state_name, "scheduled")
+        return _SCHEDULED.get(state_name, "other")
     return state_type.lower() if state_type in {"PENDING", "RUNNING", "PAUSED", "CANCELLING"} else "other"
 
 
@@ -174,6 +184,7 @@ def _table(groups: Groups, lengths: Integers, is_open: npt.NDArray[np.bool_]) ->
         "runs": np.bincount(groups.number, minlength=len(groups)),
         "open_runs": np.bincount(groups.number[is_open[groups.run]], minlength=len(groups)),
         **parts,
+        "spent": sums[:, np.array(PARTS) != "scheduled"].sum(axis=1).astype("timedelta64[us]"),
         "total": sums.sum(axis=1).astype("timedelta64[us]"),
     }
     return pd.concat([groups.keys, frames.typed(data, schema.TIME_SPENT)], axis=1)

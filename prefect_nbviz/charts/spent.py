@@ -16,7 +16,6 @@ from prefect_nbviz.states import Theme, state_style
 
 _TITLE = "Where the time went"
 _PARTS = {
-    "scheduled": ("Scheduled", "SCHEDULED", "Scheduled"),
     "late": ("Late", "SCHEDULED", "Late"),
     "awaiting_slot": ("AwaitingConcurrencySlot", "SCHEDULED", "AwaitingConcurrencySlot"),
     "awaiting_retry": ("AwaitingRetry", "SCHEDULED", "AwaitingRetry"),
@@ -24,7 +23,7 @@ _PARTS = {
     "running": ("Running", "RUNNING", "Running"),
     "paused": ("Paused", "PAUSED", "Paused"),
     "cancelling": ("Cancelling", "CANCELLING", "Cancelling"),
-    "other": ("in no such state", "", ""),
+    "other": ("other", "", ""),
 }
 """What the legend calls each part, and the state whose look it has."""
 
@@ -33,6 +32,8 @@ _HOVER = "%{hovertext}<extra></extra>"
 
 def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw where the time of runs went: a bar for each row of a table, in the colours of the states.
+
+    The time in Scheduled is not drawn: of runs that a schedule makes it is days, and nothing waits for them.
 
     Parameters
     ----------
@@ -60,13 +61,13 @@ def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
 
     Examples
     --------
-    >>> lengths = dict.fromkeys(_PARTS, pd.Timedelta(0)) | dict.fromkeys(["running", "total"], pd.Timedelta("90s"))
-    >>> table = pd.DataFrame({"flow_name": ["etl"], "runs": [3], "open_runs": [0], **lengths})
+    >>> lengths = dict.fromkeys(_PARTS, pd.Timedelta(0)) | dict.fromkeys(["running", "spent", "total"], pd.Timedelta("90s"))
+    >>> table = pd.DataFrame({"flow_name": ["etl"], "runs": 3, "open_runs": 0, "scheduled": lengths["late"], **lengths})
     >>> plot_time_spent(table).data[0].hovertext[0]
     '<b>etl</b><br>Running: 1 min 30 s, 100.0% of 1 min 30 s'
     """
     frames.require(table, schema.names(schema.TIME_SPENT), made_by="time_spent()")
-    groups, totals = Groups.of(table), _micros(table["total"])
+    groups, totals = Groups.of(table), _micros(table["spent"])
     subtitle = _subtitle(table, len(groups.drawn), totals)
     if not len(table):
         return note(figure(_TITLE, subtitle, theme=theme, plot=160), "No stays to add up", theme=theme)
@@ -100,6 +101,8 @@ def _subtitle(table: pd.DataFrame, drawn: int, totals: Integers) -> str:
         parts.append("a run counts once under each of its tags")
     elif open_runs := int(table["open_runs"].sum()):
         parts.append(f"{open_runs:,} not ended yet")
+    if scheduled := int(_micros(table["scheduled"]).sum()):
+        parts.append(f"without {duration_text(scheduled)} in Scheduled")
     if about.get("runs_without_intervals"):
         parts.append(f"{about['runs_without_intervals']:,} more have no history here")
     return "; ".join(parts)
@@ -107,7 +110,7 @@ def _subtitle(table: pd.DataFrame, drawn: int, totals: Integers) -> str:
 
 def _stack(word: str, lengths: Integers, groups: Groups, scale: Scale, theme: Theme) -> go.Bar:
     label, *state = _PARTS[word]
-    totals = _micros(groups.drawn["total"])
+    totals = _micros(groups.drawn["spent"])
     shares = lengths / np.maximum(totals, 1)
     return go.Bar(
         orientation="h",

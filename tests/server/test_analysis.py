@@ -31,7 +31,12 @@ from prefect_nbviz.states import TERMINAL_STATE_TYPES
 pytestmark = pytest.mark.server
 
 MICRO = timedelta(microseconds=1)
-LATE = {"Late": "late", "AwaitingRetry": "awaiting_retry", "AwaitingConcurrencySlot": "awaiting_slot"}
+LATE = {
+    "Scheduled": "scheduled",
+    "Late": "late",
+    "AwaitingRetry": "awaiting_retry",
+    "AwaitingConcurrencySlot": "awaiting_slot",
+}
 
 
 def rows(server: PrivateServer, sql: str) -> list[tuple[Any, ...]]:
@@ -72,7 +77,7 @@ def spent(life: list[tuple[str, str, datetime]], until: datetime) -> dict[str, i
     for (kind, name, begin), after in zip(life, [*life[1:], None], strict=True):
         is_end = kind in TERMINAL_STATE_TYPES
         end = after[2] if after else begin if is_end else max(begin, until)
-        part = "other" if is_end else LATE.get(name, "scheduled") if kind == "SCHEDULED" else kind.lower()
+        part = "other" if is_end else LATE.get(name, "other") if kind == "SCHEDULED" else kind.lower()
         found[part] += (end - begin) // MICRO
     return found
 

@@ -26,6 +26,7 @@ TAGS = [(), ("a",), ("b", "a")]
 STEP = st.tuples(st.sampled_from([*STATE_NAMES]), st.integers(0, 10**10))
 RUN = st.tuples(st.sampled_from(["x", "y", None]), st.sampled_from(TAGS), st.lists(STEP, min_size=1, max_size=8))
 NAMED = {
+    ("SCHEDULED", "Scheduled"): "scheduled",
     ("SCHEDULED", "Late"): "late",
     ("SCHEDULED", "AwaitingRetry"): "awaiting_retry",
     ("SCHEDULED", "AwaitingConcurrencySlot"): "awaiting_slot",
@@ -71,21 +72,22 @@ def by_loop(states: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Walk over the states of each run, and count microseconds."""
     spent: dict[str, dict[str, int]] = {}
     for run, group in states.groupby("run_id", sort=False):
-        found = dict.fromkeys([*PARTS, "total"], 0)
+        found = dict.fromkeys([*PARTS, "spent", "total"], 0)
         moments = [moment.to_pydatetime() for moment in group["timestamp"]]
         ends = [*moments[1:], max(moments[-1], AS_OF)]
         if group["state_type"].iloc[-1] in TERMINAL_STATE_TYPES:
             ends[-1] = moments[-1]
         for kind, name, begin, end in zip(group["state_type"], group["state_name"], moments, ends, strict=True):
-            plain = "other" if kind in TERMINAL_STATE_TYPES else kind.lower()
+            plain = "other" if kind in {*TERMINAL_STATE_TYPES, "SCHEDULED"} else kind.lower()
             found[NAMED.get((kind, name), plain)] += (end - begin) // MICRO
+        found["spent"] = sum(found[part] for part in PARTS if part != "scheduled")
         found["total"] = (ends[-1] - moments[0]) // MICRO
         spent[str(run)] = found
     return spent
 
 
 def micros(row: dict[str, Any]) -> dict[str, int]:
-    return {part: row[part] // MICRO for part in [*PARTS, "total"]}
+    return {part: row[part] // MICRO for part in [*PARTS, "spent", "total"]}
 
 
 def in_order(states: pd.DataFrame) -> pd.DataFrame:
@@ -102,7 +104,7 @@ def test_the_parts_of_a_run_are_those_of_a_plain_loop_and_add_up(runs: list[Any]
     table = time_spent(state_intervals(states, as_of=AS_OF).sample(frac=1, random_state=1))
     assert {row["run_id"]: micros(row) for row in table.to_dict("records")} == expected
     assert (table[[*PARTS]].sum(axis=1) == table["total"]).all()
-    assert table["total"].is_monotonic_decreasing
+    assert table["spent"].is_monotonic_decreasing
     assert (table["run_name"] == "name of " + table["run_id"]).all()
     is_open = {run for run, group in states.groupby("run_id") if by_last(in_order(group)) not in TERMINAL_STATE_TYPES}
     assert set(table.loc[table["open_runs"] == 1, "run_id"]) == is_open
@@ -130,7 +132,7 @@ def test_a_group_is_the_sum_of_its_runs(runs: list[Any], by: str) -> None:
     for row in table.to_dict("records"):
         ids = groups[None if pd.isna(row[by]) else row[by]]
         assert row["runs"] == len(ids)
-        assert micros(row) == {part: sum(spent[one][part] for one in ids) for part in [*PARTS, "total"]}
+        assert micros(row) == {part: sum(spent[one][part] for one in ids) for part in [*PARTS, "spent", "total"]}
     assert table.attrs[frames.ATTRS]["runs"] == len(runs)
 
 
@@ -139,9 +141,9 @@ def test_a_known_life() -> None:
     steps += [("Suspended", 3), ("Resuming", 100), ("Running", 1), ("Failed", 4), ("Pending", 50), ("Running", 1)]
     seconds = [(name, length * 1_000_000) for name, length in [*steps, ("Cancelling", 6), ("Cancelled", 2)]]
     table = time_spent(state_intervals(history([("x", (), seconds)]), as_of=AS_OF))
-    found = {part: table[part].iloc[0].total_seconds() for part in [*PARTS, "total"]}
+    found = {part: table[part].iloc[0].total_seconds() for part in [*PARTS, "spent", "total"]}
     assert found == {
-        "scheduled": 16,
+        "scheduled": 15,
         "late": 5,
         "awaiting_slot": 0,
         "awaiting_retry": 10,
@@ -149,7 +151,8 @@ def test_a_known_life() -> None:
         "running": 43,
         "paused": 100,
         "cancelling": 2,
-        "other": 50,
+        "other": 51,
+        "spent": 214,
         "total": 229,
     }
 
@@ -194,6 +197,18 @@ def test_runs_without_a_history_are_said() -> None:
     table = time_spent(spans, by="flow_name", runs=rows_of(runs))
     assert table.attrs[frames.ATTRS]["runs_without_intervals"] == 1
     assert subtitle(table) == "2 runs; 2 not ended yet; 1 more have no history here"
+
+
+def test_the_chart_leaves_out_what_was_not_due_and_says_so() -> None:
+    steps = [("Scheduled", 0), ("Pending", 90_000_000), ("Running", 1_000_000), ("Completed", 2_000_000)]
+    table = time_spent(state_intervals(history([("x", (), steps)]), as_of=AS_OF))
+    fig = plot_time_spent(table)
+    assert [trace.meta for trace in fig.data] == ["pending", "running", None]
+    assert fig.data[2].text == (" 3 s",)
+    assert subtitle(table) == "1 run; without 1 min 30 s in Scheduled"
+    only = time_spent(state_intervals(history([("x", (), steps[:1])]), as_of=AS_OF))
+    assert subtitle(only) == "1 run; 1 not ended yet; without 2 d in Scheduled"
+    assert plot_time_spent(only).data[0].text == (" 0 s",)
 
 
 def subtitle(table: pd.DataFrame) -> str:
