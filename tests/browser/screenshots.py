@@ -53,12 +53,14 @@ def show_timeline(explorer: Locator) -> None:
     """Show the stays of the training runs, with their retries."""
     load(explorer)
     open_tab(explorer, "Timeline")
+    explorer.locator(".gtitle:visible").first.wait_for()
 
 
 def show_counts(explorer: Locator) -> None:
     """Show how many runs are in which state."""
     load(explorer)
     open_tab(explorer, "Counts")
+    explorer.locator(".gtitle:visible").first.wait_for()
 
 
 TRAINING = ALONE.replace("since='1d'", "since='1d', flow=['train_model', 'billing_rollup', 'sync_inventory']")
