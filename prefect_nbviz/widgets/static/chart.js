@@ -287,8 +287,9 @@ async function render({ model, el }) {
   // A tab that is not shown has no width: its chart is drawn when it comes to the front.
   const observer = new ResizeObserver(() => {
     if (!isShown()) return;
-    if (isDrawn) Plotly.Plots.resize(plot).then(() => fit.look(Plotly));
-    else draw();
+    if (!isDrawn) return draw();
+    fit.space(plot.layout);
+    Plotly.Plots.resize(plot).then(() => fit.look(Plotly));
   });
   observer.observe(plot);
   model.on("change:number", draw);

@@ -1,6 +1,8 @@
 // Fits a chart to the place that it has: the legend to its width, and, in a box that scrolls, the axis to its end.
 const SPARE = 8; // pixels that a legend may be too high or too low
 const TALLEST = 130; // pixels of a legend, which scrolls beyond
+const TICK = 85; // pixels that a moment under an axis takes
+const LABELS = 120; // pixels that may stand beside a plot
 
 class Fit {
   constructor(plot, el) {
@@ -15,6 +17,7 @@ class Fit {
 
   // Gives a figure the room that the legend of the one before took: it will be much the same.
   put(layout) {
+    this.space(layout);
     this.made = { height: layout.height, top: layout.margin?.t, most: layout.legend?.maxheight };
     this.made.title = (1 - layout.title?.y) * layout.height;
     this.made.legend = (1 - layout.legend?.y) * layout.height;
@@ -23,6 +26,15 @@ class Fit {
     Object.assign(layout, { height, margin: { ...layout.margin, t: top } });
     layout.title = { ...layout.title, y: titleY };
     layout.legend = { ...layout.legend, y: legendY, maxheight: most };
+  }
+
+  // Plotly would turn times that are too many for the width, and cut them.
+  space(layout) {
+    for (const [name, axis] of Object.entries(layout ?? {})) {
+      if (!name.startsWith("xaxis") || !axis.tickformatstops) continue;
+      const [from, to] = axis.domain ?? [0, 1];
+      axis.nticks = Math.max(2, Math.floor(((this.plot.clientWidth - LABELS) * (to - from)) / TICK));
+    }
   }
 
   hasLegend({ showlegend }) {
