@@ -9,7 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prefect_nbviz.analysis.concurrency import concurrency_steps, concurrency_table
     from prefect_nbviz.analysis.counts import run_counts
+    from prefect_nbviz.analysis.critical_path import critical_path
     from prefect_nbviz.analysis.durations import duration_table
     from prefect_nbviz.analysis.failures import failure_table
     from prefect_nbviz.analysis.intervals import state_intervals
@@ -40,7 +42,10 @@ _HOMES = {
     "TaskRunQuery": "query",
     "TaskWatch": "widgets.watch",
     "check": "reading.checking",
+    "concurrency_steps": "analysis.concurrency",
+    "concurrency_table": "analysis.concurrency",
     "count_runs": "reading.tallies",
+    "critical_path": "analysis.critical_path",
     "duration_table": "analysis.durations",
     "explore": "widgets.explorer",
     "failure_table": "analysis.failures",
@@ -71,7 +76,10 @@ __all__ = [
     "TaskRunQuery",
     "TaskWatch",
     "check",
+    "concurrency_steps",
+    "concurrency_table",
     "count_runs",
+    "critical_path",
     "duration_table",
     "explore",
     "failure_table",

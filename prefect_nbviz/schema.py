@@ -17,6 +17,7 @@ STATE_TYPE = "state_type"
 TIME = "datetime64[us, UTC]"
 DURATION = "timedelta64[us]"
 COUNT = "int64"
+NUMBER = "float64"
 FLAG = "bool"
 FLAG_IF_KNOWN = "boolean"
 TUPLE = "object"
@@ -167,6 +168,35 @@ FAILURES = (
     Column("last_seen", TIME, "likewise, the last of them"),
     Column("example_run_id", TEXT, "id of the last of them"),
     Column("example_message", TEXT, "what the state of that run says, whole"),
+)
+
+CONCURRENCY = (
+    Column("group", REPEATED_TEXT, "the value that is counted apart, as text; missing if there is none"),
+    Column("time", TIME, "when the number changed"),
+    Column("running", COUNT, "how many runs were running from then on, until the next row of the group"),
+)
+
+CONCURRENCY_TABLE = (
+    Column("group", REPEATED_TEXT, "that of CONCURRENCY"),
+    Column("most", COUNT, "the most runs that were running at once"),
+    Column("most_since", TIME, "when they first were that many"),
+    Column("mean", NUMBER, "how many were running on average over the time from the first to the last of all groups"),
+)
+
+CRITICAL_PATH = (
+    Column("task_run_id", TEXT, "id of the task run"),
+    Column("name", TEXT, "name of the task run"),
+    Column("state_type", STATE_TYPE, "type of its state"),
+    Column("state_name", REPEATED_TEXT, "name of its state"),
+    Column("start_time", TIME, "when it first ran; end_time if it never did; missing if it has not ended"),
+    Column("end_time", TIME, "when it ended; missing if it has not ended"),
+    Column("duration", DURATION, "end_time - start_time, with waits between attempts"),
+    Column("waited_for", TEXT, "id of the recorded upstream task run that was ready last; missing if none is recorded"),
+    Column("ready_time", TIME, "when that one had ended, or started if it runs around this one"),
+    Column("wait", DURATION, "start_time - ready_time"),
+    Column("path_place", COUNT, "place on the critical path, from 1; 0 if it is not on it"),
+    Column("slack", DURATION, "how much longer it could have taken without moving the end"),
+    Column("saving", DURATION, "how much earlier the end would have been, had it taken no time"),
 )
 
 CHECKS = (
