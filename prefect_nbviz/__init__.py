@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from prefect_nbviz.analysis.durations import duration_table
     from prefect_nbviz.analysis.failures import failure_table
     from prefect_nbviz.analysis.intervals import state_intervals
+    from prefect_nbviz.analysis.value_columns import parameter_columns, tag_columns
+    from prefect_nbviz.charts.concurrency import plot_concurrency
     from prefect_nbviz.charts.counts import plot_state_counts
+    from prefect_nbviz.charts.critical_path import plot_critical_path
     from prefect_nbviz.charts.durations import plot_durations
     from prefect_nbviz.charts.history import plot_run_counts
     from prefect_nbviz.charts.timeline import plot_state_timeline
@@ -50,6 +53,9 @@ _HOMES = {
     "explore": "widgets.explorer",
     "failure_table": "analysis.failures",
     "load_ipython_extension": "magics",
+    "parameter_columns": "analysis.value_columns",
+    "plot_concurrency": "charts.concurrency",
+    "plot_critical_path": "charts.critical_path",
     "plot_durations": "charts.durations",
     "plot_run_counts": "charts.history",
     "plot_state_counts": "charts.counts",
@@ -64,6 +70,7 @@ _HOMES = {
     "read_task_runs": "reading.runs",
     "run_counts": "analysis.counts",
     "state_intervals": "analysis.intervals",
+    "tag_columns": "analysis.value_columns",
     "watch": "widgets.watch",
 }
 """Where each public name lives: it is imported when first used, since Prefect, plotly and the widgets take seconds."""
@@ -84,6 +91,9 @@ __all__ = [
     "explore",
     "failure_table",
     "load_ipython_extension",
+    "parameter_columns",
+    "plot_concurrency",
+    "plot_critical_path",
     "plot_durations",
     "plot_run_counts",
     "plot_state_counts",
@@ -98,6 +108,7 @@ __all__ = [
     "read_task_runs",
     "run_counts",
     "state_intervals",
+    "tag_columns",
     "watch",
 ]
 

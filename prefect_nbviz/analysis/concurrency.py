@@ -45,8 +45,8 @@ def concurrency_steps(
     pandas.DataFrame
         The columns of `schema.CONCURRENCY`, group by group, of which the one that was most at once is the first, and
         in order of time. A number holds from its `time` until the next row of its group; before the first it is 0.
-        `attrs["prefect_nbviz"]` is that of `intervals`, with `by`, and with the `begin` and `end` of all running
-        stays, None if there are none.
+        `attrs["prefect_nbviz"]` is that of `intervals`, with `by`, with `runs`, how many the intervals are of, and with
+        the `begin` and `end` of all running stays, None if there are none.
 
     Raises
     ------
@@ -84,7 +84,8 @@ def concurrency_steps(
     data = {"group": texts[of_group[order]], "time": _times(time[order]), "running": running[order]}
     steps = frames.typed(data, schema.CONCURRENCY)
     ends = [one.isoformat() for one in _times(np.array([begin.min(), end.max()]))] if len(stays) else [None, None]
-    about = {"kind": "concurrency", "by": by, "begin": ends[0], "end": ends[1]}
+    about: dict[str, Any] = {"kind": "concurrency", "by": by, "begin": ends[0], "end": ends[1]}
+    about["runs"] = int(intervals["run_id"].nunique())
     steps.attrs[frames.ATTRS] = copy.deepcopy(intervals.attrs.get(frames.ATTRS, {})) | about
     return steps
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_nbviz import concurrency_steps, concurrency_table, frames, schema
+from prefect_nbviz import concurrency_steps, concurrency_table, frames, plot_concurrency, schema
+from prefect_nbviz.charts.concurrency import MAX_GROUPS_DRAWN, MAX_STEPS_DRAWN
 from prefect_nbviz.errors import FrameError, QueryError
 
 BEGIN = pd.Timestamp("2026-03-01", tz="UTC")
@@ -23,6 +26,7 @@ STAY = st.tuples(
     st.sampled_from(TAGS),
 )
 LAST = 13
+EVIL = "<img src=x onerror=alert(1)>%{x}$y$"
 
 
 def frame(rows: list[Any]) -> pd.DataFrame:
@@ -105,3 +109,60 @@ def test_nothing_gives_every_column_and_what_cannot_be_is_refused() -> None:
         concurrency_steps(frame([(0, 1, "RUNNING", False, ())]).assign(start_time=pd.Timestamp("2026-01-01")))
     with pytest.raises(FrameError, match="lacks 'is_open'"):
         concurrency_steps(frame([]).drop(columns="is_open"))
+
+
+def seconds(times: Any) -> list[int]:
+    return [round(one / 1_000 - BEGIN.timestamp()) for one in times]
+
+
+def test_the_line_is_the_steps_and_the_heading_the_table() -> None:
+    rows = [(0, 3, "RUNNING", False, ("a",)), (1, 4, "RUNNING", False, ("a",)), (7, 0, "RUNNING", True, ("b",))]
+    fig = plot_concurrency(concurrency_steps(frame(rows)))
+    assert seconds(fig.data[0].x) == [0, 0, 1, 3, 5, 7, LAST]
+    assert fig.data[0].y.tolist() == [0, 1, 2, 1, 0, 1, 1]
+    assert fig.data[0].line.shape == "hv"
+    assert fig.layout.annotations[0].text == "at most 2 · mean 1 · first 2026-03-01 00:00:01 UTC"
+    by_tag = plot_concurrency(concurrency_steps(frame(rows), by="tags", runs=tagged(rows)), tz="Asia/Kolkata")
+    texts = [one.text for one in by_tag.layout.annotations]
+    assert texts[0] == "<b>a</b><br>at most 2 · mean 0.538 · first 2026-03-01 05:30:01 IST"
+    assert texts[1].startswith("<b>b</b><br>at most 1 · mean 0.462")
+    assert by_tag.layout.yaxis.range == by_tag.layout.yaxis2.range
+
+
+@pytest.mark.parametrize("by", [None, "group"])
+def test_of_many_steps_no_peak_and_no_low_is_lost(by: str | None) -> None:
+    rng = np.random.default_rng(7)
+    spans = frame([(0, 1, "RUNNING", False, ())]).take(np.zeros(20_000, dtype=int)).reset_index(drop=True)
+    spans["run_id"] = [f"run-{place}" for place in range(20_000)]
+    spans["start_time"] += pd.to_timedelta(rng.integers(0, 10**12, 20_000), unit="us")
+    spans["end_time"] = spans["start_time"] + pd.to_timedelta(rng.integers(1, 10**9, 20_000), unit="us")
+    spans["group"] = [f"{place % 8}" for place in range(20_000)]
+    steps = concurrency_steps(spans, by=by)
+    fig, lines = plot_concurrency(steps), [*steps.groupby("group", dropna=False, sort=False, observed=True)]
+    subtitle = fig.layout.title.subtitle.text
+    assert "line: the most, dark: the least in" in subtitle
+    assert ("2 more values are not drawn" in subtitle) == (by is not None)
+    assert len(fig.to_json()) < 1_000_000
+    assert sum(len(trace.x) for trace in fig.data) <= MAX_STEPS_DRAWN + 2 * len(fig.data)
+    for number, (_, own) in enumerate(lines[:MAX_GROUPS_DRAWN]):
+        least, most = fig.data[2 * number : 2 * number + 2]
+        edges = np.round(np.asarray(most.x) * 1_000).astype(np.int64)
+        time = own["time"].dt.tz_convert(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
+        running = np.append(0, own["running"].to_numpy())
+        for place in range(0, len(edges) - 1, 37):
+            inside = np.flatnonzero((time >= edges[place]) & (time < edges[place + 1])) + 1
+            held = [running[np.searchsorted(time, edges[place], side="right")], *running[inside]]
+            assert (least.y[place], most.y[place]) == (min(held), max(held))
+        assert most.y.max() == own["running"].max()
+
+
+def test_nothing_to_draw_says_so_and_names_stay_text() -> None:
+    empty = plot_concurrency(concurrency_steps(frame([])))
+    assert empty.layout.annotations[0].text == "No runs that ran to draw"
+    spans = frame([(0, 1, "RUNNING", False, ())]).assign(pool=EVIL)
+    spans.attrs[frames.ATTRS] = {"matched": 3, "truncated": True}
+    fig = plot_concurrency(concurrency_steps(spans, by="pool"))
+    assert "<img" not in json.dumps(json.loads(fig.to_json()))
+    assert fig.layout.title.subtitle.text == "1 run drawn, of 3 that match"
+    with pytest.raises(FrameError, match="how far they go"):
+        plot_concurrency(frames.empty(schema.CONCURRENCY))

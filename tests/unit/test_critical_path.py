@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import networkx as nx
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_nbviz import critical_path, frames, schema
+from prefect_nbviz import critical_path, frames, plot_critical_path, schema
+from prefect_nbviz.charts.critical_path import MAX_TASK_RUNS_DRAWN
 from prefect_nbviz.errors import FrameError
 
 BEGIN = pd.Timestamp("2026-03-01", tz="UTC")
@@ -158,3 +160,48 @@ def test_nothing_gives_every_column_and_what_cannot_be_is_refused() -> None:
         critical_path(pd.concat([frame([(0, 1, ())])] * 2))
     with pytest.raises(FrameError, match="lacks 'upstream_task_run_ids'"):
         critical_path(frame([]).drop(columns="upstream_task_run_ids"))
+
+
+def drawn(fig: Any) -> dict[str, Any]:
+    return {trace.name: trace for trace in fig.data}
+
+
+def test_the_chart_shows_the_path_its_waits_and_slack() -> None:
+    rows = [(0, 5, ()), (1, 2, ()), (6, 4, (0, 1)), (8, 1, ()), (1, None, ())]
+    fig = plot_critical_path(critical_path(frame(rows)), tz="Asia/Kolkata")
+    traces = drawn(fig)
+    assert [*traces] == ["critical path", "wait on the path", "others", "slack"]
+    assert traces["critical path"].customdata == ("run-0", "run-2")
+    assert traces["critical path"].base[1] == "2026-03-01T05:30:06.000000"
+    assert traces["critical path"].x.tolist() == [5_000, 4_000]
+    assert traces["others"].customdata == ("run-1", "run-3")
+    assert traces["wait on the path"].y == ("name 0", "name 2", "name 2", None)
+    assert traces["slack"].x[:2] == ("2026-03-01T05:30:03.000000", "2026-03-01T05:30:05.000000")
+    assert fig.layout.title.subtitle.text == "4 runs drawn, of 5; 1 has not ended"
+    assert fig.layout.annotations[0].text.split("<br>") == [
+        "The path: 2 task runs, 9 s of 10 s",
+        "waits 1 s",
+        "Most to save: 3 s by name 0",
+        "1 later task run has no recorded upstream:",
+        "what they waited for is not known",
+    ]
+
+
+@pytest.mark.parametrize("chain", [3, 150])
+def test_of_many_task_runs_the_path_comes_first_and_the_rest_is_said(chain: int) -> None:
+    links = [(2 * place, 2, (place - 1,) if place else ()) for place in range(chain)]
+    fig = plot_critical_path(critical_path(frame(links + [(0, 1, ())] * (300 - chain))))
+    traces = drawn(fig)
+    assert len(traces["critical path"].y) == min(chain, MAX_TASK_RUNS_DRAWN)
+    assert sum(len(traces[name].y) for name in ("critical path", "others") if name in traces) == MAX_TASK_RUNS_DRAWN
+    said = "the path, and those of least slack" if chain == 3 else "the longest of the 150 on the path"
+    assert fig.layout.title.subtitle.text == f"60 runs drawn, of 300; {said}"
+    assert f"The path: {chain} task runs" in fig.layout.annotations[0].text
+
+
+def test_nothing_to_draw_says_so_and_names_stay_text() -> None:
+    for rows in ([], [(0, None, ())]):
+        fig = plot_critical_path(critical_path(frame(rows)))
+        assert fig.layout.annotations[0].text == "No task runs that have ended to draw"
+    runs = frame([(0, 1, ()), (1, 1, (0,))]).assign(name="<img src=x onerror=alert(1)>%{x}$y$", state_name="<img>")
+    assert "<img" not in json.dumps(json.loads(plot_critical_path(critical_path(runs)).to_json()))
