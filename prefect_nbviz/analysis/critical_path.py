@@ -87,7 +87,7 @@ def critical_path(task_runs: pd.DataFrame) -> pd.DataFrame:
     _refuse_others(task_runs)
     rows, start, end = _in_order(task_runs)
     timed = task_runs.iloc[rows[: len(start)]]
-    found = Dependencies.of(start, end, pd.Index(timed["task_run_id"]), timed["upstream_task_run_ids"])
+    found = Dependencies.of(start, end, timed["task_run_id"].tolist(), timed["upstream_task_run_ids"].tolist())
     path = frames.typed(_data(task_runs.iloc[rows].reset_index(drop=True), found), schema.CRITICAL_PATH)
     path.attrs[frames.ATTRS] = copy.deepcopy(task_runs.attrs.get(frames.ATTRS, {})) | {
         "kind": "critical_path",
@@ -123,7 +123,7 @@ def _in_order(task_runs: pd.DataFrame) -> tuple[Integers, Integers, Integers]:
 
 def _data(task_runs: pd.DataFrame, found: Dependencies) -> dict[str, Any]:
     count, ids = len(found.start), task_runs["task_run_id"].to_numpy(dtype=object)
-    link = found.last_links()
+    link = found.last_links
     waited_for = np.append(found.upstream, -1)[link]
     ready = np.append(found.ready, _NONE)[link]
     slack, saving = found.slack_and_saving() if count else (found.start, found.start)
@@ -154,7 +154,7 @@ def _places(found: Dependencies, link: Integers, count: int) -> Integers:
 
 def _unlinked(found: Dependencies) -> int:
     """Count those without a dependency that started when another had ended."""
-    has_none = found.last_links() < 0
+    has_none = found.last_links < 0
     ended = np.searchsorted(np.sort(found.end), found.start, side="right") - (found.start == found.end)
     return int((has_none & (ended > 0)).sum())
 

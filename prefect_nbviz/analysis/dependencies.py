@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any, Self
+from functools import cached_property
+from itertools import chain, repeat
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -31,29 +32,34 @@ class Dependencies:
     """Of each link, the place of the task run that depends on it."""
 
     @classmethod
-    def of(cls, start: Integers, end: Integers, ids: pd.Index[Any], upstream_ids: pd.Series[Any]) -> Self:
+    def of(cls, start: Integers, end: Integers, ids: Iterable[str], upstream_ids: Sequence[Sequence[str]]) -> Self:
         """Find the links: upstream task runs that ended by the start of the other, or ran around it."""
-        sizes = upstream_ids.map(len).to_numpy(dtype=np.int64) if len(upstream_ids) else np.zeros(0, dtype=np.int64)
-        upstream = ids.get_indexer(pd.Index([*chain.from_iterable(upstream_ids)], dtype=ids.dtype)).astype(np.int64)
+        number = {one: place for place, one in enumerate(ids)}
+        upstream = np.fromiter(map(number.get, chain.from_iterable(upstream_ids), repeat(-1)), dtype=np.int64)
+        sizes = np.fromiter(map(len, upstream_ids), dtype=np.int64)
         run = np.repeat(np.arange(len(start)), sizes)
         # In one microsecond two that took no time may name each other: then the order of the frame decides.
         counts = (upstream >= 0) & (upstream < run)
         counts &= (end[upstream] <= start[run]) | (start[upstream] < start[run])
         return cls(start, end, upstream[counts], run[counts])
 
-    @property
+    @cached_property
     def is_around(self) -> Flags:
         """Of each link, whether the upstream task run was running when the other started."""
         return self.end[self.upstream] > self.start[self.run]
 
-    @property
+    @cached_property
     def ready(self) -> Integers:
         """Of each link, when it allowed the task run to start."""
         return np.where(self.is_around, self.start[self.upstream], self.end[self.upstream])
 
+    @cached_property
     def last_links(self) -> Integers:
-        """Give for each task run its link that allowed it to start last, -1 if it has none; of equal ones the first."""
-        order = np.lexsort((self.upstream, -self.ready, self.run))
+        """For each task run its link that allowed it to start last, -1 if it has none; of equal ones the first."""
+        latest = np.full(len(self.start), np.iinfo(np.int64).min)
+        np.maximum.at(latest, self.run, self.ready)
+        last = np.flatnonzero(self.ready == latest[self.run])
+        order = last[np.lexsort((self.upstream[last], self.run[last]))]
         first = order[np.diff(self.run[order], prepend=-1) != 0]
         found = np.full(len(self.start), -1, dtype=np.int64)
         found[self.run[first]] = first
@@ -78,7 +84,7 @@ class Dependencies:
         The source is -1, at which the first started; the sink is behind all.
         """
         starts, ends = self._events()
-        sink, link = np.full(len(starts), 2 * len(starts)), self.last_links()
+        sink, link = np.full(len(starts), 2 * len(starts)), self.last_links
         has_none = link < 0
         wait = self.start - np.where(has_none, self.start.min(), np.append(self.ready, 0)[link])
         is_around = self.is_around
@@ -128,11 +134,13 @@ class Edges:
     def tails(self, count: int) -> Integers:
         """Give the longest way from each event to the sink, whose number is `count`."""
         tail = [0] * (count + 1)
-        order = np.argsort(-self.origin, kind="stable")
-        order = order[self.origin[order] >= 0]
+        inner = np.flatnonzero((self.origin >= 0) & (self.target < count))
+        order = inner[np.argsort(self.origin[inner])[::-1]]
         columns = (column[order].tolist() for column in (self.origin, self.target, self.weight))
         for origin, target, weight in zip(*columns, strict=True):
-            tail[origin] = max(tail[origin], weight + tail[target])
+            way = weight + tail[target]
+            if way > tail[origin]:  # noqa: PLR1730 - half the time of max()
+                tail[origin] = way
         return np.array(tail, dtype=np.int64)
 
     def longest_across(self, dist: Integers, tail: Integers) -> Integers:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import pandas as pd
 
 from prefect_nbviz import frames
@@ -43,7 +43,7 @@ def tag_columns(runs: pd.DataFrame, *, keys: Iterable[str] | None = None) -> pd.
     [['7', nan], [nan, 'a, b'], [nan, nan]]
     """
     frames.require(runs, ["tags"], made_by="read_flow_runs() or read_task_runs()")
-    held = [_of_tags(tags) for tags in runs["tags"]]
+    held = [_of_tags(tags) for tags in runs["tags"].tolist()]
     return _added(runs, held, "tag", keys, "str")
 
 
@@ -77,10 +77,8 @@ def parameter_columns(runs: pd.DataFrame, *, keys: Iterable[str] | None = None) 
     [[3, 'eu'], [5, None]]
     """
     frames.require(runs, ["parameters"], made_by="read_flow_runs()")
-    known: dict[str, dict[str, Any]] = {}
-    for text in runs["parameters"].dropna().unique():
-        known[text] = dict(_flat(json.loads(text)))
-    held = [known.get(text, {}) for text in runs["parameters"]]
+    texts = runs["parameters"].astype("object").tolist()
+    held = [_flat(msgspec.json.decode(text), "", {}) if isinstance(text, str) else {} for text in texts]
     return _added(runs, held, "parameter", keys, "object")
 
 
@@ -93,12 +91,13 @@ def _of_tags(tags: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(values: dict[str, Any], before: str, found: dict[str, Any]) -> dict[str, Any]:
     for key, value in values.items():
         if isinstance(value, dict) and value:
-            yield from _flat(value, f"{before}{key}.")
+            _flat(value, f"{before}{key}.", found)
         else:
-            yield f"{before}{key}", value
+            found[before + key] = value
+    return found
 
 
 def _added(

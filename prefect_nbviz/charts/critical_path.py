@@ -116,10 +116,10 @@ def _summary(path: pd.DataFrame, timed: pd.DataFrame) -> Iterator[str]:
     count = f"{len(on_path):,} task {'run' if len(on_path) == 1 else 'runs'}"
     yield f"The path: {count}, {duration_text(ran)} of {duration_text(whole)}"
     parts = [f"waits {duration_text(waited)}"] if waited else []
-    parts += [f"before it or in others {duration_text(whole - ran - waited)}"] if whole > ran + waited else []
+    parts += [f"{duration_text(whole - ran - waited)} before it or in others"] if whole > ran + waited else []
     yield from [" · ".join(parts)] if parts else []
     if len(on_path) > 1:
-        best = on_path.sort_values("saving", kind="stable").iloc[-1]
+        best = on_path.sort_values("saving", ascending=False, kind="stable").iloc[0]
         yield f"Most to save: {duration_text(_length(best['saving']))} by {safe(cut(run_name(best['name']), _NAME))}"
     unlinked = path.attrs.get(frames.ATTRS, {}).get("unlinked", 0)
     if unlinked:

@@ -181,7 +181,7 @@ def test_the_chart_shows_the_path_its_waits_and_slack() -> None:
     assert fig.layout.annotations[0].text.split("<br>") == [
         "The path: 2 task runs, 9 s of 10 s",
         "waits 1 s",
-        "Most to save: 3 s by name 0",
+        "Most to save: 1 s by name 0",
         "1 later task run has no recorded upstream:",
         "what they waited for is not known",
     ]
