@@ -43,6 +43,7 @@ class RunCriteria:
     """The criteria that flow runs and task runs share."""
 
     kind: ClassVar[RunKind]
+    noun: ClassVar[str]
     sorts: ClassVar[tuple[str, ...]]
     time_fields: ClassVar[tuple[str, ...]]
 
@@ -193,6 +194,7 @@ class FlowRunCriteria(RunCriteria):
     """The criteria of flow runs."""
 
     kind: ClassVar[RunKind] = "flow_run"
+    noun: ClassVar[str] = "flow run"
     sorts: ClassVar[tuple[str, ...]] = (*SORTS_OF_BOTH, *SORTS_BY_START, *SORTS_HERE)
     time_fields: ClassVar[tuple[str, ...]] = get_args(TimeField)
 
@@ -236,6 +238,7 @@ class TaskRunCriteria(RunCriteria):
     """The criteria of task runs."""
 
     kind: ClassVar[RunKind] = "task_run"
+    noun: ClassVar[str] = "task run"
     sorts: ClassVar[tuple[str, ...]] = (*SORTS_OF_BOTH, *SORTS_BY_START, *SORTS_HERE)
     time_fields: ClassVar[tuple[str, ...]] = TIMES_OF_BOTH
 

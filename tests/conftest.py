@@ -19,13 +19,7 @@ HOME = tempfile.mkdtemp(prefix="prefect-nbviz-tests-")
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 for name in [name for name in os.environ if name.startswith("PREFECT_")]:
     del os.environ[name]
-os.environ |= {
-    "DO_NOT_TRACK": "1",
-    "PREFECT_HOME": HOME,
-    # All servers here speak plain HTTP: to make ready for TLS would take most of the time of a read from a fake one.
-    "PREFECT_API_TLS_INSECURE_SKIP_VERIFY": "1",
-}
-
+os.environ |= {"DO_NOT_TRACK": "1", "PREFECT_HOME": HOME}
 
 settings.register_profile("prefect_nbviz", settings.default, deadline=None)  # a busy machine is no failure
 settings.load_profile("prefect_nbviz")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
@@ -60,9 +61,15 @@ def open_notebook(page: Page, address: str) -> None:
 
 
 def run_all(page: Page) -> None:
-    """Run all cells, from the menu that JupyterLab and Notebook 7 share."""
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
+    """Run all cells, from the menu that JupyterLab and Notebook 7 share; Notebook 7 drops it until a kernel is there."""
+    prompt = page.locator(".jp-CodeCell .jp-InputPrompt").first
+    for _ in range(20):
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        with suppress(AssertionError):
+            expect(prompt).not_to_have_text("[ ]:", timeout=PATIENCE / 20)
+            return
+    raise AssertionError("No cell was run.")
 
 
 def find_explorer(page: Page) -> Locator:

@@ -186,7 +186,7 @@ class Timeline:
         settled = max(int(self._stays.start.max()), int(self._stays.end[~is_open].max(initial=first)))
         is_squashed = not self._is_compact and settled > first and last - settled > _MOST_OPEN * (settled - first)
         end = settled + (settled - first) // 10 if is_squashed else last
-        tail = f"; what is still open goes on to {moment(last, self._zone):%Y-%m-%d %H:%M:%S}" if end != last else ""
+        tail = f"<br>what is still open goes on to {moment(last, self._zone):%Y-%m-%d %H:%M:%S}" if end != last else ""
         margin = (end - first) // 50 or _LEAST_MARGIN
         return TimeAxis(self._zone, first - margin, end + margin, last, tail)
 

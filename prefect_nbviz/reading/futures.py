@@ -63,8 +63,9 @@ def read_futures(
     Warns
     -----
     IncompleteWarning
-        The server failed in the middle, or no longer knows (four looks in a row) a task that it knew. Such rows are as they were last seen,
-        and neither is waited for; a task that has never been known may still begin, and is waited for.
+        The server failed in the middle, or no longer knows (four looks in a row) a task that it knew. Such rows are as
+        they were last seen, and neither is waited for; a task that has never been known may still begin, and is waited
+        for.
 
     See Also
     --------

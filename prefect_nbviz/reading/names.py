@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -60,6 +60,31 @@ async def flow_runs_and_flows(
     names = {row["id"]: row["name"] for row in flows}  # a page of them: the others are asked for by id
     names |= await names_by_id(server, "flows", {row["flow_id"] for row in flow_runs} - names.keys())
     return {row["id"]: row["name"] for row in flow_runs}, {row["id"]: names.get(row["flow_id"]) for row in flow_runs}
+
+
+async def columns_of_names(
+    server: Server, runs: pd.DataFrame, behind: Mapping[str, str]
+) -> dict[str, tuple[str, Names]]:
+    """Look up columns of names, as `rows.with_names` takes them.
+
+    Parameters
+    ----------
+    server
+        Where they are.
+    runs
+        The columns of ids that the names are behind.
+    behind
+        For each column of names, that of ids, as `columns.ids_behind` gives it.
+    """
+    ids = {column: runs[column].dropna().unique() for column in behind.values()}
+    if "flow_run_id" in ids:
+        names, flows = await flow_runs_and_flows(server, ids["flow_run_id"], with_flows="flow_name" in behind)
+        found = {"flow_run_name": names, "flow_name": flows}
+    else:
+        tables = (f"{column.removesuffix('_id')}s" for column in ids)
+        looked_up = (names_by_id(server, table, ids[column]) for table, column in zip(tables, ids, strict=True))
+        found = dict(zip(behind, await together(*looked_up), strict=True))
+    return {name: (column, found[name]) for name, column in behind.items()}
 
 
 async def unknown_names(server: Server, pages: Pages, query: RunQuery, frame: pd.DataFrame) -> list[str]:
@@ -125,18 +150,16 @@ async def _unknown_of_flow_runs(pages: Pages, query: RunQuery) -> list[str]:
 async def _unknown_tags(pages: Pages, query: RunQuery, frame: pd.DataFrame) -> list[str]:
     wanted = dict.fromkeys([*(query.tags_all or ()), *(query.tags_any or ()), *(query.tags_none or ())])
     seen = {tag for tags in frame["tags"] for tag in tags} if wanted and "tags" in frame else set()
-    noun = query.kind.replace("_", " ")
     return [
-        f"No {noun} on this server has the tag {tag!r}: see whether it is spelt as in `frame['tags'].explode()`."
+        f"No {query.noun} on this server has the tag {tag!r}: see whether it is spelt as in `frame['tags'].explode()`."
         for tag in wanted
         if tag not in seen and not await pages.count({f"{query.kind}s": {"tags": {"all_": [tag]}}})
     ]
 
 
 async def _unknown_state_names(pages: Pages, query: RunQuery) -> list[str]:
-    noun = query.kind.replace("_", " ")
     return [
-        f"No {noun} on this server is in a state named {name!r}.{did_you_mean(name, STATE_NAMES)}"
+        f"No {query.noun} on this server is in a state named {name!r}.{did_you_mean(name, STATE_NAMES)}"
         for name in query.state_name or ()
         if name not in STATE_NAMES and not await pages.count({f"{query.kind}s": {"state": {"name": {"any_": [name]}}}})
     ]

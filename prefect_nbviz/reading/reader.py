@@ -26,7 +26,7 @@ from prefect_nbviz.reading.columns import chosen, fields, ids_behind, inside
 from prefect_nbviz.reading.connection import Server
 from prefect_nbviz.reading.counting import count
 from prefect_nbviz.reading.harvest import Harvest
-from prefect_nbviz.reading.names import flow_runs_and_flows, names_by_id, unknown_names
+from prefect_nbviz.reading.names import columns_of_names, unknown_names
 from prefect_nbviz.reading.pages import Pages
 from prefect_nbviz.reading.past_reads import Kept
 from prefect_nbviz.reading.rows import Names, run_frame, with_names
@@ -143,7 +143,7 @@ class Reader:
             self._progress.total = await count(self.pages, plan)
         matched = self._progress.total
         if matched is not None and self._query.limit is None:
-            memory.refuse_too_many(matched, self._query.kind.replace("_", " ") + "s")
+            memory.refuse_too_many(matched, f"{self._query.noun}s")
         return matched
 
     async def _gather(self, harvest: Harvest, reading: Awaitable[bool]) -> bool:
@@ -178,9 +178,8 @@ class Reader:
         self._reasons.append(self._left_out(read, matched))
 
     def _left_out(self, read: int, matched: int | None) -> str:
-        noun = self._query.kind.replace("_", " ") + "s"
         of = f"{matched:,}" if matched is not None else f"more than {read:,}"
-        return f"Read the first {read:,} of {of} {noun} that match: pass limit=None for all, or narrow the query."
+        return f"Read the first {read:,} of {of} {self._query.noun}s that match: pass limit=None for all, or narrow the query."
 
     async def _with_tree(self) -> RunQuery:
         """Give the query with the ids of the tree below its `ancestor`, which the server cannot follow."""
@@ -257,26 +256,10 @@ class Reader:
 
     async def _names(self, ids: pd.DataFrame) -> dict[str, tuple[str, Names]]:
         """Give the columns of names of some ids, or none: rows that were read are not lost for want of them."""
-        names = self._flow_run_names if self._query.kind == "flow_run" else self._task_run_names
         try:
-            return await names(ids)
+            return await columns_of_names(self._server, ids, self._behind)
         except ServerError as error:
             why = "" if self._broke_off else f" {error}"
             self._reasons.append(f"The names of flows, deployments and flow runs are missing.{why}")
             self._broke_off = True
             return {}
-
-    async def _flow_run_names(self, ids: pd.DataFrame) -> dict[str, tuple[str, Names]]:
-        nouns = [noun for noun in ("flow", "deployment") if f"{noun}_name" in self._behind]
-        asked = (names_by_id(self._server, f"{noun}s", ids[f"{noun}_id"].dropna().unique()) for noun in nouns)
-        found = await together(*asked)
-        return {f"{noun}_name": (f"{noun}_id", names) for noun, names in zip(nouns, found, strict=True)}
-
-    async def _task_run_names(self, ids: pd.DataFrame) -> dict[str, tuple[str, Names]]:
-        if not self._behind:
-            return {}
-        names, flows = await flow_runs_and_flows(
-            self._server, ids["flow_run_id"].dropna().unique(), with_flows="flow_name" in self._behind
-        )
-        found = {"flow_run_name": names, "flow_name": flows}
-        return {name: (ids_name, found[name]) for name, ids_name in self._behind.items()}

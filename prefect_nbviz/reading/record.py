@@ -13,9 +13,10 @@ import pandas as pd
 from prefect_nbviz import frames, schema
 from prefect_nbviz.order import Row
 from prefect_nbviz.query import RunKind
+from prefect_nbviz.reading.columns import ids_behind
 from prefect_nbviz.reading.connection import Connection, Server, as_connection
 from prefect_nbviz.reading.links import ui_address
-from prefect_nbviz.reading.names import flow_runs_and_flows, names_by_id, rows_by_id
+from prefect_nbviz.reading.names import columns_of_names, rows_by_id
 from prefect_nbviz.reading.rows import RUN_TIME, field_of, run_frame, state_frame, with_names
 from prefect_nbviz.reading.shapes import rows_of
 from prefect_nbviz.reading.worker import Progress, run, together
@@ -100,10 +101,11 @@ class _Reading:
         if not rows:
             return RunRecord(frame, history, as_of)
         [row] = rows
-        named, around = await together(self._named(frame), self._around(row))
+        names = columns_of_names(self.server, frame, ids_behind(self.kind, frame.columns))
+        found, around = await together(names, self._around(frame))
         retries = (row.get("empirical_policy") or {}).get("retries")
         address = ui_address(connection, self.kind, self.run_id)
-        return RunRecord(named, history, as_of, address, retries, **children, **around)
+        return RunRecord(with_names(frame, **found), history, as_of, address, retries, **children, **around)
 
     async def _rows(self) -> list[Row]:
         return await rows_by_id(self.server, f"{self.kind}s", [self.run_id])
@@ -126,28 +128,17 @@ class _Reading:
     async def _count(self, table: str, filters: Mapping[str, Any]) -> int:
         return int(await self.server.request("POST", f"/{table}/count", json={table: filters}))
 
-    async def _around(self, row: Row) -> Mapping[str, Any]:
+    async def _around(self, frame: pd.DataFrame) -> Mapping[str, Any]:
         """Read what has called it, or given to it."""
         if self.kind == "task_run":
-            inputs = [one for given in (row.get("task_inputs") or {}).values() for one in given]
-            ids = dict.fromkeys(one["id"] for one in inputs if one.get("input_type") == "task_run")
+            [ids] = frame["upstream_task_run_ids"]
             return {"upstream": tuple(_named(one) for one in await rows_by_id(self.server, "task_runs", ids))}
-        parents = await rows_by_id(self.server, "task_runs", [row.get("parent_task_run_id")])
+        parents = await rows_by_id(self.server, "task_runs", frame["parent_task_run_id"].dropna())
         callers = await rows_by_id(self.server, "flow_runs", [one["flow_run_id"] for one in parents])
         return {
             "parent_task_run": _named(parents[0]) if parents else None,
             "parent_flow_run": _named(callers[0]) if callers else None,
         }
-
-    async def _named(self, frame: pd.DataFrame) -> pd.DataFrame:
-        if self.kind == "task_run":
-            names, flows = await flow_runs_and_flows(self.server, frame["flow_run_id"].dropna())
-            return with_names(frame, flow_run_name=("flow_run_id", names), flow_name=("flow_run_id", flows))
-        flows, deployments = await together(
-            names_by_id(self.server, "flows", frame["flow_id"].dropna()),
-            names_by_id(self.server, "deployments", frame["deployment_id"].dropna()),
-        )
-        return with_names(frame, flow_name=("flow_id", flows), deployment_name=("deployment_id", deployments))
 
     def _history(self, rows: list[Row], states: list[Row], as_of: datetime) -> pd.DataFrame:
         flow_runs = (row["flow_run_id"] if self.kind == "task_run" else row["id"] for row in rows)

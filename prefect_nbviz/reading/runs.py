@@ -33,9 +33,9 @@ def read_flow_runs(
 ) -> pd.DataFrame:
     """Read the flow runs that match, past the server's 200 rows a page.
 
-    Reading thousands of runs again in the same process, all or the first by expected start, asks only for what can have changed: runs that have not ended,
-    that ended since, or of whose time the server tells other counts or sums of run times by state than the rows that
-    were read before. It cannot see a change to a run that had ended which gives it no new end and leaves those figures
+    Reading thousands of runs again in the same process, all or the first by expected start, asks only for what can have
+    changed: runs that have not ended, that ended since, or of whose time the server tells other counts or sums of run
+    times by state than the rows that were read before. It cannot see a change to a run that had ended which gives it no new end and leaves those figures
     as they are: a new name or other tags above all, the state that it had set once more by hand, or its deletion while
     its equal in state and times was written with an end of long ago. Pass `fresh=True` where that matters.
 
@@ -218,5 +218,4 @@ def read_runs(
                 past_reads.put(key, answer.kept)
             return answer
 
-    noun = query.kind.replace("_", " ") + "s"
-    return run(work, progress=progress, unit=noun).warn(stacklevel=3)
+    return run(work, progress=progress, unit=f"{query.noun}s").warn(stacklevel=3)

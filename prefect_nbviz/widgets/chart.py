@@ -11,7 +11,7 @@ import traitlets
 from ipywidgets import widget_serialization
 
 from prefect_nbviz.charts.picks import Picks
-from prefect_nbviz.widgets.page import STATIC, Page
+from prefect_nbviz.widgets.page import Page, script
 
 
 class Chart(anywidget.AnyWidget):
@@ -28,7 +28,7 @@ class Chart(anywidget.AnyWidget):
     True
     """
 
-    _esm = STATIC / "chart.js"
+    _esm = script("fit.js", "chart.js")
 
     selected = traitlets.Tuple()
     """The ids of the runs that are picked: set when a person picks; what does not hold them is dimmed."""

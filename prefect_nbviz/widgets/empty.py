@@ -12,7 +12,7 @@ import ipywidgets as ipw
 from prefect_nbviz.query import QUERY_TYPES, FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.reading import Connection, count_runs
 from prefect_nbviz.reading.worker import Report
-from prefect_nbviz.widgets.status import NOUNS, criterion_text
+from prefect_nbviz.widgets.status import criterion_text
 
 MOST_TRIED = 8
 """Filters that are left out one at a time, each for a request, to see which of them leaves nothing."""
@@ -83,7 +83,7 @@ class EmptyPanel(ipw.VBox):
 
     def show(self, query: RunQuery, ways: Sequence[Way] | None) -> None:
         """Say that nothing matches a query, and which ways on there are; None where that is not known."""
-        noun, filters = NOUNS[query.kind], sum(word not in _NO_FILTERS for word in query.criteria())
+        noun, filters = f"{query.noun}s", sum(word not in _NO_FILTERS for word in query.criteria())
         if ways is not None and not ways:
             self._say(f"There are no {noun} on this server yet.", [])
             return

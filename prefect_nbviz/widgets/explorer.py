@@ -116,7 +116,7 @@ class RunExplorer(ipw.VBox):
 
     @property
     def states(self) -> pd.DataFrame:
-        """The state histories of the runs that are in the timeline, as `histories.with_histories` gives them."""
+        """The state histories of the runs that are in the timeline, the first of `frame`, as `read_states` gives them."""
         return self.screen.states
 
     @property

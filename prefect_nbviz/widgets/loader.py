@@ -22,7 +22,6 @@ from prefect_nbviz.widgets.empty import ways_out
 from prefect_nbviz.widgets.histories import Histories
 from prefect_nbviz.widgets.live import LiveSwitch
 from prefect_nbviz.widgets.screen import Query, Screen
-from prefect_nbviz.widgets.status import NOUNS
 
 
 class Loader:
@@ -102,7 +101,7 @@ class Loader:
     def _steps(self, query: Query, turn: Turn, *, quietly: bool) -> Iterator[Callable[[], None]]:
         """Read step by step, and give what shows each."""
         screen, connection = self._screen, self._connection
-        standing, noun = self._standing, NOUNS[query.kind]
+        standing, noun = self._standing, f"{query.noun}s"
         standing.stage = f"The {noun} could not be read."
         report = self._reporter(f"Loading {noun}", turn, quietly=quietly)
         try:

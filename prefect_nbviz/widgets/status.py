@@ -11,15 +11,12 @@ import ipywidgets as ipw
 import pandas as pd
 
 from prefect_nbviz import frames
-from prefect_nbviz.query import RunKind, RunQuery
+from prefect_nbviz.query import RunQuery
 from prefect_nbviz.widgets.window import span_text
 
 Tone = Literal["good", "quiet", "warn", "error"]
 Line = tuple[Tone, str]
 """One sentence and how it is meant."""
-
-NOUNS: Mapping[RunKind, str] = {"task_run": "task runs", "flow_run": "flow runs"}
-"""What the runs of a kind are called."""
 
 Counts = Mapping[str, int | None]
 
@@ -80,7 +77,7 @@ def invitation(query: RunQuery, *, zone: tzinfo = UTC) -> str:
     >>> invitation(FlowRunQuery(since="1d"))
     'Press Load to read flow runs of the last 24 h'
     """
-    noun, words = NOUNS[query.kind], criteria_text(query, zone=zone)
+    noun, words = f"{query.noun}s", criteria_text(query, zone=zone)
     if words.startswith("last "):
         return f"Press Load to read {noun} of the {words}"
     return f"Press Load to read {noun}: {words}"
@@ -150,7 +147,7 @@ def summary(runs: pd.DataFrame, query: RunQuery, counts: Counts, *, zone: tzinfo
     zone
         The time zone of the moments.
     """
-    attrs, noun = runs.attrs[frames.ATTRS], NOUNS[query.kind]
+    attrs, noun = runs.attrs[frames.ATTRS], f"{query.noun}s"
     as_of = f"as of {datetime.fromisoformat(attrs['as_of']).astimezone(zone):%H:%M:%S} {zone}"
     tail = [criteria_text(query, zone=zone), as_of, "not complete" if attrs["truncated"] else "complete"]
     head = _how_many(len(runs), attrs, noun, query, counts)

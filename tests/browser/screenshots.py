@@ -30,9 +30,9 @@ from prefect_nbviz.demo.lab import NOTEBOOK, PrivateLab  # noqa: E402 - likewise
 from prefect_nbviz.demo.server import PrivateServer  # noqa: E402 - likewise
 
 WIDTH, HEIGHT = 1560, 2400
-"""Size of the window in CSS pixels, tall enough that nothing is hidden; a picture has twice as many each way."""
+"""Size of the window in CSS pixels, tall enough that nothing is hidden; a picture has half as many more each way."""
 
-MOST_HEIGHT = 900
+MOST_HEIGHT = 660
 """CSS pixels of a picture: what is below is cut off."""
 
 MOST_BYTES = 300_000
@@ -43,20 +43,24 @@ NAME = "alone.ipynb"
 
 
 def show_table(explorer: Locator) -> None:
-    """Show what comes first."""
+    """Show what comes first, and a run that failed beside it."""
     load(explorer)
+    explorer.locator("tbody tr", has_text="Failed").first.click()
+    explorer.get_by_text("State history").wait_for()
 
 
 def show_timeline(explorer: Locator) -> None:
     """Show the stays of the training runs, with their retries."""
     load(explorer)
     open_tab(explorer, "Timeline")
+    explorer.locator(".gtitle:visible").first.wait_for()
 
 
 def show_counts(explorer: Locator) -> None:
     """Show how many runs are in which state."""
     load(explorer)
     open_tab(explorer, "Counts")
+    explorer.locator(".gtitle:visible").first.wait_for()
 
 
 TRAINING = ALONE.replace("since='1d'", "since='1d', flow=['train_model', 'billing_rollup', 'sync_inventory']")
@@ -89,7 +93,7 @@ def _shoot(browser: Browser, folder: Path, address: str, shot: tuple[str, str, C
     name, cell, steps = shot
     (folder / NAME).unlink(missing_ok=True)
     add_cells(folder / NAME, cell)
-    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=2)
+    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=1.5)
     page = context.new_page()
     open_notebook(page, address.replace(NOTEBOOK, NAME))
     run_all(page)

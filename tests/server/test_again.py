@@ -33,6 +33,9 @@ TAG = "test_again"
 LONG_AGO = timedelta(minutes=10)
 """Longer than what is read anew in any case."""
 
+SOON = timedelta(minutes=30)
+"""So short that a bin of the server's figures holds few of the runs: the bins span all that is expected."""
+
 FEW = 20
 """Requests of a read in which nothing changed."""
 
@@ -131,7 +134,7 @@ def test_every_change_is_seen(runs: Runs) -> None:
 
     new = [runs.make(Running()) for _ in range(3)]
     runs.set(new[0], Completed())
-    runs.make(Scheduled(scheduled_time=datetime.now(UTC) + timedelta(days=1)))
+    runs.make(Scheduled(scheduled_time=datetime.now(UTC) + SOON))
     runs.ended(ago=LONG_AGO)
     assert len(runs.read_again(requests=FEW + 1)) == RUNS + 5, "new ones, one of them with an end of long ago"
 

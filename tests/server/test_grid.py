@@ -39,8 +39,7 @@ pytestmark = pytest.mark.server
 
 SEED_HISTORY = Path(__file__).parents[1] / "benchmarks" / "seed_history.py"
 RELAXED = settings(
-    max_examples=200,
-    deadline=None,
+    max_examples=200,  # of both kinds: 400 in all
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

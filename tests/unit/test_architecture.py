@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -116,6 +117,12 @@ def test_the_public_names_are_sorted_and_there() -> None:
     assert set(prefect_nbviz.__all__) == set(prefect_nbviz._HOMES)
     for name in prefect_nbviz.__all__:
         assert getattr(prefect_nbviz, name).__doc__, f"{name} has no docstring"
+
+
+def test_the_readme_has_every_public_name_in_a_table() -> None:
+    rows = [line for line in (PACKAGE.parent / "README.md").read_text().splitlines() if line.startswith("|")]
+    said = {*re.findall(r"\w+", " ".join(rows))}
+    assert {*prefect_nbviz.__all__} - said == {"load_ipython_extension"}, "IPython calls that"
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

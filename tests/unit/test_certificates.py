@@ -16,15 +16,14 @@ from prefect_nbviz.reading import certificates
 def test_certificates_are_read_once_for_each_file_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "own.pem"
     file.write_bytes(Path(certifi.where()).read_bytes())
-    with temporary_settings({PREFECT_API_TLS_INSECURE_SKIP_VERIFY: False}):
-        usual = certificates.known()
-        assert certificates.known() is usual
-        with temporary_settings({PREFECT_API_SSL_CERT_FILE: str(file)}):
-            own = certificates.known()
-            assert own is not usual
-            assert certificates.known() is own
-            os.utime(file, ns=(1, 1))
-            assert certificates.known() is not own
+    usual = certificates.known()
+    assert certificates.known() is usual
+    with temporary_settings({PREFECT_API_SSL_CERT_FILE: str(file)}):
+        own = certificates.known()
+        assert own is not usual
+        assert certificates.known() is own
+        os.utime(file, ns=(1, 1))
+        assert certificates.known() is not own
     assert usual.verify_mode == ssl.CERT_REQUIRED
     assert usual.check_hostname
 
@@ -35,6 +34,6 @@ def test_whoever_trusts_all_servers_gets_none() -> None:
 
 
 def test_a_file_that_is_not_there_is_no_excuse_to_trust_others(tmp_path: Path) -> None:
-    settings = {PREFECT_API_TLS_INSECURE_SKIP_VERIFY: False, PREFECT_API_SSL_CERT_FILE: str(tmp_path / "gone.pem")}
-    with temporary_settings(settings), pytest.raises(FileNotFoundError):
+    gone = {PREFECT_API_SSL_CERT_FILE: str(tmp_path / "gone.pem")}
+    with temporary_settings(gone), pytest.raises(FileNotFoundError):
         certificates.known()

@@ -123,7 +123,7 @@ def test_what_is_open_for_long_does_not_squash_what_happened() -> None:
     assert short.layout.xaxis.range[1] > "2026-03-01T06:00:04"
     assert short.layout.xaxis.title.text == "time (UTC)"
     assert "2026-03-01T06:00:02" < long.layout.xaxis.range[1] < "2026-03-01T06:00:03"
-    assert long.layout.xaxis.title.text == "time (UTC); what is still open goes on to 2026-03-01 07:00:01"
+    assert long.layout.xaxis.title.text == "time (UTC)<br>what is still open goes on to 2026-03-01 07:00:01"
 
 
 def test_rows_are_in_order_of_first_start_from_the_top() -> None:

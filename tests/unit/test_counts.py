@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_nbviz.charts.counts import MAX_VALUES_DRAWN, plot_state_counts
@@ -34,6 +34,7 @@ def subtitle(fig: go.Figure) -> str:
 run_states = st.lists(st.sampled_from([*STATE_NAMES, "my own", "other"]), min_size=1, max_size=60)
 
 
+@settings(max_examples=40)
 @given(run_states, st.randoms(use_true_random=False))
 def test_counts_add_up_to_the_frame(names: list[str], random: Any) -> None:
     runs = task_runs(names, flow_name=[random.choice(["a", "b", None]) for _ in names])

@@ -1,6 +1,6 @@
 // Draws a plotly figure and redraws it in place, without a blank moment in between. A figure whose
 // layout.meta holds a view is one of a timeline that is drawn anew, by Python, where a person moves to.
-// Runs are picked in it: Python knows which, and says which points to leave undimmed.
+// Runs are picked in it: Python knows which, and says which points to leave undimmed. Before this comes fit.js.
 const REMOVED = ["select2d", "lasso2d", "autoScale2d"];
 const DIM = 0.2; // what plotly leaves of the opacity of what is not selected
 const DOUBLE = 300; // milliseconds within which plotly takes two clicks for one
@@ -233,6 +233,7 @@ async function render({ model, el }) {
   const Plotly = await loadPlotly(model);
   const mover = model.get("moved") && new Mover(model, plot);
   const picker = new Picker(model, plot, Plotly);
+  const fit = new Fit(plot, el);
   const isShown = () => plot.offsetParent !== null && plot.clientWidth > 0;
   let isDrawn = false;
   let isHeld = false;
@@ -255,8 +256,11 @@ async function render({ model, el }) {
     picker.take(drawn, layout);
     marked = model.get("marks");
     picker.put(marked, data, layout);
+    fit.put(layout);
     const config = configOf(Plotly, model.get("is_pickable"), moving);
-    Plotly.react(plot, data, { uirevision: model.get("about"), ...layout, autosize: true }, config);
+    Plotly.react(plot, data, { uirevision: model.get("about"), ...layout, autosize: true }, config)
+      .then(() => fit.look(Plotly))
+      .then(() => fit.reveal(marked));
     if (kind === before) return;
     plot.removeAllListeners?.(); // plotly begins anew then
     mover?.listen();
@@ -266,6 +270,7 @@ async function render({ model, el }) {
     if (isHeld || !isDrawn || model.get("number") !== drawn || model.get("marks") === marked) return;
     marked = model.get("marks");
     picker.mark(marked);
+    fit.reveal(marked);
   };
   // What would be drawn while a person drags would end the drag.
   const hold = () => {
@@ -282,8 +287,9 @@ async function render({ model, el }) {
   // A tab that is not shown has no width: its chart is drawn when it comes to the front.
   const observer = new ResizeObserver(() => {
     if (!isShown()) return;
-    if (isDrawn) Plotly.Plots.resize(plot);
-    else draw();
+    if (!isDrawn) return draw();
+    fit.space(plot.layout);
+    Plotly.Plots.resize(plot).then(() => fit.look(Plotly));
   });
   observer.observe(plot);
   model.on("change:number", draw);

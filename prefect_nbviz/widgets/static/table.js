@@ -52,6 +52,7 @@ class Table {
     this.body.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault()); // selects no text
     this.body.addEventListener("click", (event) => this.click(event));
     this.body.addEventListener("keydown", (event) => this.press(event));
+    this.body.addEventListener("focusin", (event) => this.enter(event));
     this.sight = new ResizeObserver(() => this.isWaiting && this.reveal());
     this.sight.observe(this.frame);
     this.beat = setInterval(() => {
@@ -281,6 +282,11 @@ class Table {
     if (page === this.page) return this.mark();
     this.page = page;
     return this.draw();
+  }
+
+  // Who comes by keyboard went through the titles, the last of which scrolled the first columns away.
+  enter({ target, relatedTarget }) {
+    if (this.head.contains(relatedTarget) && target.matches(":focus-visible")) this.frame.scrollLeft = 0;
   }
 
   press(event) {

@@ -1,0 +1,100 @@
+// Fits a chart to the place that it has: the legend to its width, and, in a box that scrolls, the axis to its end.
+const SPARE = 8; // pixels that a legend may be too high or too low
+const TALLEST = 130; // pixels of a legend, which scrolls beyond
+const TICK = 85; // pixels that a moment under an axis takes
+const LABELS = 120; // pixels that may stand beside a plot
+
+class Fit {
+  constructor(plot, el) {
+    this.plot = plot;
+    this.more = 0;
+    this.axis = document.createElement("div");
+    this.axis.className = "nbviz-axis";
+    this.axis.hidden = true;
+    this.axis.setAttribute("aria-hidden", "true");
+    el.append(this.axis);
+  }
+
+  // Gives a figure the room that the legend of the one before took: it will be much the same.
+  put(layout) {
+    this.space(layout);
+    this.made = { height: layout.height, top: layout.margin?.t, most: layout.legend?.maxheight };
+    this.made.title = (1 - layout.title?.y) * layout.height;
+    this.made.legend = (1 - layout.legend?.y) * layout.height;
+    if (!this.hasLegend(layout)) return;
+    const { height, top, most, titleY, legendY } = this.places();
+    Object.assign(layout, { height, margin: { ...layout.margin, t: top } });
+    layout.title = { ...layout.title, y: titleY };
+    layout.legend = { ...layout.legend, y: legendY, maxheight: most };
+  }
+
+  // Plotly would turn times that are too many for the width, and cut them.
+  space(layout) {
+    for (const [name, axis] of Object.entries(layout ?? {})) {
+      if (!name.startsWith("xaxis") || !axis.tickformatstops) continue;
+      const [from, to] = axis.domain ?? [0, 1];
+      axis.nticks = Math.max(2, Math.floor(((this.plot.clientWidth - LABELS) * (to - from)) / TICK));
+    }
+  }
+
+  hasLegend({ showlegend }) {
+    return Boolean(showlegend && this.made.most && this.made.height && this.made.top);
+  }
+
+  places() {
+    const height = this.made.height + this.more;
+    const [titleY, legendY] = [this.made.title, this.made.legend].map((from) => 1 - from / height);
+    return { height, top: this.made.top + this.more, most: this.made.most + this.more, titleY, legendY };
+  }
+
+  // Python could not know how many columns the legend has.
+  async look(Plotly) {
+    const full = this.plot._fullLayout;
+    if (full && this.hasLegend(full) && full.legend?._height) {
+      const more = Math.round(Math.min(full.legend._height, Math.max(TALLEST, this.made.most)) - this.made.most);
+      if (Math.abs(more - this.more) > SPARE) {
+        this.more = more;
+        const { height, top, most, titleY, legendY } = this.places();
+        const legend = { "legend.y": legendY, "legend.maxheight": most };
+        await Plotly.relayout(this.plot, { height, "margin.t": top, "title.y": titleY, ...legend });
+      }
+    }
+    this.showAxis();
+  }
+
+  get box() {
+    const box = this.plot.closest(".nbviz-timeline");
+    return box && box.scrollHeight > box.clientHeight + 1 ? box : null;
+  }
+
+  // Times have to be in sight wherever a person scrolls to.
+  showAxis() {
+    const parts = this.box ? [...this.plot.querySelectorAll(".xaxislayer-above, .g-xtitle")] : [];
+    this.axis.hidden = !parts.length;
+    if (!parts.length) return;
+    const { width, height, _size: size } = this.plot._fullLayout;
+    const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    picture.setAttribute("viewBox", `0 ${height - size.b} ${width} ${size.b}`);
+    picture.setAttribute("width", width);
+    picture.setAttribute("height", size.b);
+    picture.append(...parts.map((part) => part.cloneNode(true)));
+    for (const one of picture.querySelectorAll("[class]")) one.removeAttribute("class");
+    this.axis.style.height = `${size.b}px`;
+    this.axis.style.marginTop = `-${size.b}px`;
+    this.axis.replaceChildren(picture);
+  }
+
+  // If nothing that is marked is in sight, goes to the first of it.
+  reveal({ points }) {
+    const { box } = this;
+    if (!box || !points) return;
+    const { yaxis, _size: size } = this.plot._fullLayout;
+    const places = points.flatMap((taken, number) =>
+      (taken ?? []).map((place) => this.plot.calcdata[number]?.[place]).filter(Boolean),
+    );
+    const tops = places.map((point) => size.t + yaxis.c2p(point.p ?? point.y)).sort((one, other) => one - other);
+    const end = box.scrollTop + box.clientHeight - size.b;
+    if (!tops.length || tops.some((top) => top > box.scrollTop && top < end)) return;
+    box.scrollTop = tops[0] - box.clientHeight / 2;
+  }
+}
