@@ -9,13 +9,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prefect_nbviz.analysis.concurrency import concurrency_steps, concurrency_table
     from prefect_nbviz.analysis.counts import run_counts
+    from prefect_nbviz.analysis.critical_path import critical_path
     from prefect_nbviz.analysis.durations import duration_table
     from prefect_nbviz.analysis.failures import failure_table
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.analysis.lateness import lateness_table, schedule_gaps
     from prefect_nbviz.analysis.spent import time_spent
+    from prefect_nbviz.analysis.value_columns import parameter_columns, tag_columns
+    from prefect_nbviz.charts.concurrency import plot_concurrency
     from prefect_nbviz.charts.counts import plot_state_counts
+    from prefect_nbviz.charts.critical_path import plot_critical_path
     from prefect_nbviz.charts.durations import plot_durations
     from prefect_nbviz.charts.history import plot_run_counts
     from prefect_nbviz.charts.lateness import plot_lateness
@@ -44,12 +49,18 @@ _HOMES = {
     "TaskRunQuery": "query",
     "TaskWatch": "widgets.watch",
     "check": "reading.checking",
+    "concurrency_steps": "analysis.concurrency",
+    "concurrency_table": "analysis.concurrency",
     "count_runs": "reading.tallies",
+    "critical_path": "analysis.critical_path",
     "duration_table": "analysis.durations",
     "explore": "widgets.explorer",
     "failure_table": "analysis.failures",
     "lateness_table": "analysis.lateness",
     "load_ipython_extension": "magics",
+    "parameter_columns": "analysis.value_columns",
+    "plot_concurrency": "charts.concurrency",
+    "plot_critical_path": "charts.critical_path",
     "plot_durations": "charts.durations",
     "plot_lateness": "charts.lateness",
     "plot_run_counts": "charts.history",
@@ -67,6 +78,7 @@ _HOMES = {
     "run_counts": "analysis.counts",
     "schedule_gaps": "analysis.lateness",
     "state_intervals": "analysis.intervals",
+    "tag_columns": "analysis.value_columns",
     "time_spent": "analysis.spent",
     "watch": "widgets.watch",
 }
@@ -80,12 +92,18 @@ __all__ = [
     "TaskRunQuery",
     "TaskWatch",
     "check",
+    "concurrency_steps",
+    "concurrency_table",
     "count_runs",
+    "critical_path",
     "duration_table",
     "explore",
     "failure_table",
     "lateness_table",
     "load_ipython_extension",
+    "parameter_columns",
+    "plot_concurrency",
+    "plot_critical_path",
     "plot_durations",
     "plot_lateness",
     "plot_run_counts",
@@ -103,6 +121,7 @@ __all__ = [
     "run_counts",
     "schedule_gaps",
     "state_intervals",
+    "tag_columns",
     "time_spent",
     "watch",
 ]

@@ -17,7 +17,7 @@ STATE_TYPE = "state_type"
 TIME = "datetime64[us, UTC]"
 DURATION = "timedelta64[us]"
 COUNT = "int64"
-SHARE = "float64"
+NUMBER = "float64"
 FLAG = "bool"
 FLAG_IF_KNOWN = "boolean"
 TUPLE = "object"
@@ -193,7 +193,7 @@ LATENESS = (
     Column("waiting", COUNT, "how many of them have not started yet, and count until as_of"),
     Column("without_lateness", COUNT, "how many more have none: not due yet, or ended without a start"),
     Column("late", COUNT, "how many have a lateness that is longer than the threshold"),
-    Column("late_share", SHARE, "late / runs, from 0 to 1; missing where runs is 0"),
+    Column("late_share", NUMBER, "late / runs, from 0 to 1; missing where runs is 0"),
     Column("p50", DURATION, "median of the lateness; missing where runs is 0, as are p95 and max"),
     Column("p95", DURATION, "95th percentile of the lateness"),
     Column("max", DURATION, "longest lateness"),
@@ -209,6 +209,35 @@ SCHEDULE_GAPS = (
     Column("median_spacing", DURATION, "median of the lengths between the expected starts that follow each other"),
     Column("missing_runs", COUNT, "runs that would have been due in between at that spacing"),
     Column("is_open", FLAG, "whether no run follows"),
+)
+
+CONCURRENCY = (
+    Column("group", REPEATED_TEXT, "the value that is counted apart, as text; missing if there is none"),
+    Column("time", TIME, "when the number changed"),
+    Column("running", COUNT, "how many runs were running from then on, until the next row of the group"),
+)
+
+CONCURRENCY_TABLE = (
+    Column("group", REPEATED_TEXT, "that of CONCURRENCY"),
+    Column("most", COUNT, "the most runs that were running at once"),
+    Column("most_since", TIME, "when they first were that many"),
+    Column("mean", NUMBER, "how many were running on average over the time from the first to the last of all groups"),
+)
+
+CRITICAL_PATH = (
+    Column("task_run_id", TEXT, "id of the task run"),
+    Column("name", TEXT, "name of the task run"),
+    Column("state_type", STATE_TYPE, "type of its state"),
+    Column("state_name", REPEATED_TEXT, "name of its state"),
+    Column("start_time", TIME, "when it first ran; end_time if it never did; missing if it has not ended"),
+    Column("end_time", TIME, "when it ended; missing if it has not ended"),
+    Column("duration", DURATION, "end_time - start_time, with waits between attempts"),
+    Column("waited_for", TEXT, "id of the recorded upstream task run that was ready last; missing if none is recorded"),
+    Column("ready_time", TIME, "when that one had ended, or started if it runs around this one"),
+    Column("wait", DURATION, "start_time - ready_time"),
+    Column("path_place", COUNT, "place on the critical path, from 1; 0 if it is not on it"),
+    Column("slack", DURATION, "how much longer it could have taken without moving the end"),
+    Column("saving", DURATION, "how much earlier the end would have been, had it taken no time"),
 )
 
 CHECKS = (
