@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from prefect_nbviz.analysis.durations import duration_table
     from prefect_nbviz.analysis.failures import failure_table
     from prefect_nbviz.analysis.intervals import state_intervals
+    from prefect_nbviz.analysis.lateness import lateness_table, schedule_gaps
+    from prefect_nbviz.analysis.spent import time_spent
     from prefect_nbviz.analysis.value_columns import parameter_columns, tag_columns
     from prefect_nbviz.charts.concurrency import plot_concurrency
     from prefect_nbviz.charts.counts import plot_state_counts
     from prefect_nbviz.charts.critical_path import plot_critical_path
     from prefect_nbviz.charts.durations import plot_durations
     from prefect_nbviz.charts.history import plot_run_counts
+    from prefect_nbviz.charts.lateness import plot_lateness
+    from prefect_nbviz.charts.spent import plot_time_spent
     from prefect_nbviz.charts.timeline import plot_state_timeline
     from prefect_nbviz.magics import load_ipython_extension
     from prefect_nbviz.query import FlowRunQuery, TaskRunQuery, query_from_json
@@ -52,14 +56,17 @@ _HOMES = {
     "duration_table": "analysis.durations",
     "explore": "widgets.explorer",
     "failure_table": "analysis.failures",
+    "lateness_table": "analysis.lateness",
     "load_ipython_extension": "magics",
     "parameter_columns": "analysis.value_columns",
     "plot_concurrency": "charts.concurrency",
     "plot_critical_path": "charts.critical_path",
     "plot_durations": "charts.durations",
+    "plot_lateness": "charts.lateness",
     "plot_run_counts": "charts.history",
     "plot_state_counts": "charts.counts",
     "plot_state_timeline": "charts.timeline",
+    "plot_time_spent": "charts.spent",
     "query_from_json": "query",
     "read_flow_runs": "reading.runs",
     "read_futures": "reading.futures",
@@ -69,8 +76,10 @@ _HOMES = {
     "read_states": "reading.histories",
     "read_task_runs": "reading.runs",
     "run_counts": "analysis.counts",
+    "schedule_gaps": "analysis.lateness",
     "state_intervals": "analysis.intervals",
     "tag_columns": "analysis.value_columns",
+    "time_spent": "analysis.spent",
     "watch": "widgets.watch",
 }
 """Where each public name lives: it is imported when first used, since Prefect, plotly and the widgets take seconds."""
@@ -90,14 +99,17 @@ __all__ = [
     "duration_table",
     "explore",
     "failure_table",
+    "lateness_table",
     "load_ipython_extension",
     "parameter_columns",
     "plot_concurrency",
     "plot_critical_path",
     "plot_durations",
+    "plot_lateness",
     "plot_run_counts",
     "plot_state_counts",
     "plot_state_timeline",
+    "plot_time_spent",
     "query_from_json",
     "read_flow_runs",
     "read_futures",
@@ -107,8 +119,10 @@ __all__ = [
     "read_states",
     "read_task_runs",
     "run_counts",
+    "schedule_gaps",
     "state_intervals",
     "tag_columns",
+    "time_spent",
     "watch",
 ]
 

@@ -18,6 +18,7 @@ TIME = "datetime64[us, UTC]"
 DURATION = "timedelta64[us]"
 COUNT = "int64"
 NUMBER = "float64"
+SHARE = "float64"
 FLAG = "bool"
 FLAG_IF_KNOWN = "boolean"
 TUPLE = "object"
@@ -197,6 +198,47 @@ CRITICAL_PATH = (
     Column("path_place", COUNT, "place on the critical path, from 1; 0 if it is not on it"),
     Column("slack", DURATION, "how much longer it could have taken without moving the end"),
     Column("saving", DURATION, "how much earlier the end would have been, had it taken no time"),
+)
+
+TIME_SPENT = (
+    Column("runs", COUNT, "how many runs"),
+    Column("open_runs", COUNT, "how many of them are still in their last state, until as_of"),
+    Column("scheduled", DURATION, "type SCHEDULED, name Scheduled: not due yet, or not marked Late yet"),
+    Column("late", DURATION, "type SCHEDULED, name Late: the server marks it some seconds after the expected start"),
+    Column("awaiting_slot", DURATION, "type SCHEDULED, name AwaitingConcurrencySlot"),
+    Column("awaiting_retry", DURATION, "type SCHEDULED, name AwaitingRetry"),
+    Column("pending", DURATION, "type PENDING, any name"),
+    Column("running", DURATION, "type RUNNING, any name, so Retrying too"),
+    Column("paused", DURATION, "type PAUSED, any name, so Suspended too"),
+    Column("cancelling", DURATION, "type CANCELLING"),
+    Column(
+        "other", DURATION, "what is left: SCHEDULED by other names, from an end to a start after it, no stay at all"
+    ),
+    Column("spent", DURATION, "total - scheduled, since a schedule makes its runs days before they are due"),
+    Column("total", DURATION, "from the first state to the end of the last stay, of each run, summed"),
+)
+
+LATENESS = (
+    Column("runs", COUNT, "how many runs have a lateness; all that follows is of these"),
+    Column("waiting", COUNT, "how many of them have not started yet, and count until as_of"),
+    Column("without_lateness", COUNT, "how many more have none: not due yet, or ended without a start"),
+    Column("late", COUNT, "how many have a lateness that is longer than the threshold"),
+    Column("late_share", SHARE, "late / runs, from 0 to 1; missing where runs is 0"),
+    Column("p50", DURATION, "median of the lateness; missing where runs is 0, as are p95 and max"),
+    Column("p95", DURATION, "95th percentile of the lateness"),
+    Column("max", DURATION, "longest lateness"),
+)
+
+SCHEDULE_GAPS = (
+    Column("deployment_id", TEXT, "id of the deployment"),
+    Column("flow_name", REPEATED_TEXT, "name of its flow"),
+    Column("deployment_name", REPEATED_TEXT, "name of the deployment"),
+    Column("gap_start", TIME, "expected start of the last run before the gap"),
+    Column("gap_end", TIME, "expected start of the first run after it; until if is_open"),
+    Column("length", DURATION, "gap_end - gap_start"),
+    Column("median_spacing", DURATION, "median of the lengths between the expected starts that follow each other"),
+    Column("missing_runs", COUNT, "runs that would have been due in between at that spacing"),
+    Column("is_open", FLAG, "whether no run follows"),
 )
 
 CHECKS = (

@@ -89,16 +89,28 @@ def _as_of(states: pd.DataFrame, as_of: datetime | None) -> datetime:
         text = states.attrs.get(frames.ATTRS, {}).get("as_of")
         if text is None:
             raise FrameError("The states do not say when they were read: pass as_of=, such as datetime.now(UTC).")
-        return _utc(datetime.fromisoformat(text))
-    if not isinstance(as_of, datetime) or pd.isna(as_of):
-        raise QueryError(f"as_of takes a datetime with a time zone, such as datetime.now(UTC); not {as_of!r}.")
-    return _utc(as_of)
+        return utc("as_of", datetime.fromisoformat(text))
+    return utc("as_of", as_of)
 
 
-def _utc(moment: datetime) -> datetime:
+def utc(word: str, moment: datetime) -> datetime:
+    """Take a moment with a time zone, to the microsecond.
+
+    Raises
+    ------
+    QueryError
+        It is none, or has no time zone.
+
+    Examples
+    --------
+    >>> utc("as_of", datetime.fromisoformat("2026-01-01T07:00+01:00")).isoformat()
+    '2026-01-01T06:00:00+00:00'
+    """
+    if not isinstance(moment, datetime) or pd.isna(moment):
+        raise QueryError(f"{word} takes a datetime with a time zone, such as datetime.now(UTC); not {moment!r}.")
     if moment.utcoffset() is None:
         raise QueryError(
-            f"as_of ({moment.isoformat()}) has no time zone: use .replace(tzinfo=UTC) if it is UTC, "
+            f"{word} ({moment.isoformat()}) has no time zone: use .replace(tzinfo=UTC) if it is UTC, "
             "or .astimezone() for this machine's own."
         )
     return pd.Timestamp(moment).tz_convert("UTC").floor("us").to_pydatetime()

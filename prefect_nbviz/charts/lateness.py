@@ -1,0 +1,121 @@
+"""Lateness: a bar for the runs of each group, late ones set apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from prefect_nbviz import frames, schema
+from prefect_nbviz.charts.groups import Groups
+from prefect_nbviz.charts.style import figure, fill, note, palette
+from prefect_nbviz.charts.words import coverage, duration_text, message_lines
+from prefect_nbviz.states import Theme, state_style
+
+_TITLE = "Lateness"
+_LATE, _ON_TIME = "late", "on time"
+_FEW = 8
+_HOVER = "%{hovertext}<extra></extra>"
+_MICRO = pd.Timedelta(1, unit="us")
+
+
+def plot_lateness(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
+    """Draw how many runs started late: a bar for each row of a table, with the share and the p95 behind it.
+
+    Parameters
+    ----------
+    table
+        What `lateness_table` gives; its first `MAX_GROUPS_DRAWN` rows, those of most late runs, are drawn.
+    theme
+        The background that it will be seen on, `"light"` or `"dark"`.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Its subtitle says from when on a run is late, of how many runs it is, and how many rows are not drawn, with
+        how many late runs.
+
+    Raises
+    ------
+    FrameError
+        `table` lacks a column.
+    QueryError
+        There is no such theme.
+
+    See Also
+    --------
+    lateness_table : the numbers.
+
+    Examples
+    --------
+    >>> counts = {"runs": [4], "waiting": [0], "without_lateness": [0], "late": [1], "late_share": [0.25]}
+    >>> lengths = {"p50": pd.to_timedelta(["1s"]), "p95": pd.to_timedelta(["80s"]), "max": pd.to_timedelta(["90s"])}
+    >>> plot_lateness(pd.DataFrame({"flow_name": ["etl"], **counts, **lengths})).data[2].text[0]
+    ' 25% · p95 1 min 20 s'
+    """
+    frames.require(table, schema.names(schema.LATENESS), made_by="lateness_table()")
+    groups, subtitle = Groups.of(table), _subtitle(table)
+    if not table["runs"].any():
+        empty = figure(_TITLE, subtitle, theme=theme, plot=160)
+        return note(empty, "No runs that have started or are due", theme=theme)
+    fig = groups.figure(_TITLE, subtitle, theme=theme, legend=[_LATE, _ON_TIME])
+    runs, late = (groups.drawn[word].to_numpy(dtype=np.int64) for word in ("runs", "late"))
+    hovers = [*_hovers(groups)]
+    fig.add_trace(_stack(late, _LATE, groups, hovers, _late_look(theme)))
+    fig.add_trace(_stack(runs - late, _ON_TIME, groups, hovers, {"color": palette(theme).grid}))
+    groups.end(fig, runs, _ends(groups.drawn), theme=theme)
+    ticks = {"dtick": 1} if runs.max() <= _FEW else {}  # left alone, plotly marks halves of a few runs
+    return fig.update_xaxes(title="runs", tickformat=",d", range=[0, max(int(runs.max()), 1)], **ticks)
+
+
+def _subtitle(table: pd.DataFrame) -> str:
+    about = table.attrs.get(frames.ATTRS, {})
+    counted, late, without = (int(table[word].sum()) for word in ("runs", "late", "without_lateness"))
+    by, drawn = about.get("by", []), Groups.of(table).drawn
+    held = about.get("runs", counted + without)
+    many = "tags" in by
+    parts = [coverage(held if many else int(drawn["runs"].sum()), table, held=held)]
+    if "threshold" in about:
+        parts.append(f"late: more than {duration_text(round(about['threshold'] * 1_000_000))}")
+    if rows := len(table) - len(drawn):
+        more = "row is" if rows == 1 else "rows are"
+        parts.append(f"{rows:,} more {more} not drawn, with {late - int(drawn['late'].sum()):,} of {late:,} late runs")
+    if many:
+        parts.append("a run counts once under each of its tags")
+    elif without:
+        parts.append(f"{without:,} not due yet or never started")
+    return "; ".join(parts)
+
+
+def _late_look(theme: Theme) -> dict[str, Any]:
+    return fill(state_style("SCHEDULED", "Late", theme=theme), theme) | {"line": {"width": 0}}
+
+
+def _stack(count: Any, name: str, groups: Groups, hovers: list[str], marker: dict[str, Any]) -> go.Bar:
+    return go.Bar(
+        orientation="h",
+        y=groups.labels,
+        x=count,
+        name=name,
+        marker=marker,
+        hovertext=hovers,
+        hovertemplate=_HOVER,
+    )
+
+
+def _ends(drawn: pd.DataFrame) -> Iterator[str]:
+    for runs, share, p95 in zip(drawn["runs"], drawn["late_share"], drawn["p95"], strict=True):
+        yield f"{share:.0%} · p95 {duration_text(p95 // _MICRO)}" if runs else "none started or due"
+
+
+def _hovers(groups: Groups) -> Iterator[str]:
+    for name, row in zip(groups.names, groups.drawn.to_dict("records"), strict=True):
+        lines = [f"<b>{message_lines(name)}</b>", f"{row['late']:,} of {row['runs']:,} runs late"]
+        if row["runs"]:
+            lines[-1] += f", {row['late_share']:.1%}"
+            lines += [" · ".join(f"{word} {duration_text(row[word] // _MICRO)}" for word in ("p50", "p95", "max"))]
+        lines += [f"{row['waiting']:,} of them still wait"] if row["waiting"] else []
+        yield "<br>".join(lines)

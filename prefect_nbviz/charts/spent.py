@@ -1,0 +1,129 @@
+"""Time spent: a bar for each run, or for the runs of a group, of what they did all the time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from prefect_nbviz import frames, schema
+from prefect_nbviz.charts.clock import Integers
+from prefect_nbviz.charts.groups import Groups
+from prefect_nbviz.charts.scales import Scale
+from prefect_nbviz.charts.style import figure, fill, note
+from prefect_nbviz.charts.words import coverage, duration_text, message_lines
+from prefect_nbviz.states import Theme, state_style
+
+_TITLE = "Where the time went"
+_PARTS = {
+    "late": ("Late", "SCHEDULED", "Late"),
+    "awaiting_slot": ("AwaitingConcurrencySlot", "SCHEDULED", "AwaitingConcurrencySlot"),
+    "awaiting_retry": ("AwaitingRetry", "SCHEDULED", "AwaitingRetry"),
+    "pending": ("Pending", "PENDING", "Pending"),
+    "running": ("Running", "RUNNING", "Running"),
+    "paused": ("Paused", "PAUSED", "Paused"),
+    "cancelling": ("Cancelling", "CANCELLING", "Cancelling"),
+    "other": ("other", "", ""),
+}
+"""What the legend calls each part, and the state whose look it has."""
+
+_HOVER = "%{hovertext}<extra></extra>"
+
+
+def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
+    """Draw where the time of runs went: a bar for each row of a table, in the colours of the states.
+
+    The time in Scheduled is not drawn: of runs that a schedule makes it is days, and nothing waits for them.
+
+    Parameters
+    ----------
+    table
+        What `time_spent` gives; its first `MAX_GROUPS_DRAWN` rows, the largest, are drawn.
+    theme
+        The background that it will be seen on, `"light"` or `"dark"`.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Its subtitle says of how many runs it is, and how many rows are not drawn, with how much time. `meta` of a
+        trace is the column that it draws.
+
+    Raises
+    ------
+    FrameError
+        `table` lacks a column.
+    QueryError
+        There is no such theme.
+
+    See Also
+    --------
+    time_spent : the numbers.
+
+    Examples
+    --------
+    >>> lengths = dict.fromkeys(_PARTS, pd.Timedelta(0)) | dict.fromkeys(["running", "spent", "total"], pd.Timedelta("90s"))
+    >>> table = pd.DataFrame({"flow_name": ["etl"], "runs": 3, "open_runs": 0, "scheduled": lengths["late"], **lengths})
+    >>> plot_time_spent(table).data[0].hovertext[0]
+    '<b>etl</b><br>Running: 1 min 30 s, 100.0% of 1 min 30 s'
+    """
+    frames.require(table, schema.names(schema.TIME_SPENT), made_by="time_spent()")
+    groups, totals = Groups.of(table), _micros(table["spent"])
+    subtitle = _subtitle(table, len(groups.drawn), totals)
+    if not len(table):
+        return note(figure(_TITLE, subtitle, theme=theme, plot=160), "No stays to add up", theme=theme)
+    totals = totals[: len(groups.drawn)]
+    parts = {word: _micros(groups.drawn[word]) for word in _PARTS}
+    shown = {word: lengths for word, lengths in parts.items() if lengths.any()}
+    fig = groups.figure(_TITLE, subtitle, theme=theme, legend=[_PARTS[word][0] for word in shown])
+    scale = Scale.of(totals, log=False)
+    for word, lengths in shown.items():
+        fig.add_trace(_stack(word, lengths, groups, scale, theme))
+    groups.end(fig, scale.values(totals), map(duration_text, totals.tolist()), theme=theme)
+    high = max(int(totals.max()), 1) / scale.unit[1]
+    title = "time of the run" if "run_id" in table else "time of all runs of a row, added up"
+    return fig.update_xaxes(scale.layout() | {"range": [0, high], "title": title})
+
+
+def _micros(lengths: pd.Series) -> Integers:
+    micros: Integers = lengths.to_numpy(dtype="timedelta64[us]").astype(np.int64)
+    return micros
+
+
+def _subtitle(table: pd.DataFrame, drawn: int, totals: Integers) -> str:
+    about = table.attrs.get(frames.ATTRS, {})
+    held, rows = about.get("runs", int(table["runs"].sum())), len(table) - drawn
+    many = "tags" in about.get("by", [])
+    parts = [coverage(held if many else int(table["runs"].head(drawn).sum()), table, held=held)]
+    if rows:
+        left, whole = (duration_text(int(some.sum())) for some in (totals[drawn:], totals))
+        parts.append(f"{rows:,} more {'row is' if rows == 1 else 'rows are'} not drawn, with {left} of {whole}")
+    if many:
+        parts.append("a run counts once under each of its tags")
+    elif open_runs := int(table["open_runs"].sum()):
+        parts.append(f"{open_runs:,} not ended yet")
+    if scheduled := int(_micros(table["scheduled"]).sum()):
+        parts.append(f"without {duration_text(scheduled)} in Scheduled")
+    if about.get("runs_without_intervals"):
+        parts.append(f"{about['runs_without_intervals']:,} more have no history here")
+    return "; ".join(parts)
+
+
+def _stack(word: str, lengths: Integers, groups: Groups, scale: Scale, theme: Theme) -> go.Bar:
+    label, *state = _PARTS[word]
+    totals = _micros(groups.drawn["spent"])
+    shares = lengths / np.maximum(totals, 1)
+    return go.Bar(
+        orientation="h",
+        y=groups.labels,
+        x=lengths / scale.unit[1],
+        name=label,
+        meta=word,
+        marker=fill(state_style(*state, theme=theme), theme) | {"line": {"width": 0}},
+        hovertext=[
+            f"<b>{message_lines(name)}</b><br>{label}: {duration_text(length)}, {share:.1%} of {duration_text(total)}"
+            for name, length, share, total in zip(
+                groups.names, lengths.tolist(), shares.tolist(), totals.tolist(), strict=True
+            )
+        ],
+        hovertemplate=_HOVER,
+    )
