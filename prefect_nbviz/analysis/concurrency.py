@@ -38,7 +38,8 @@ def concurrency_steps(
         `"tags"`. Runs without a value are a group, with a missing value.
     runs
         Flow runs or task runs that have the column `by`, such as `"work_pool_name"`, `"flow_name"` or `"tags"`,
-        which the intervals lack; runs that are not among them have no value.
+        which the intervals lack. Of flow runs the value counts for their task runs too. Runs that are not among them
+        have no value.
 
     Returns
     -------
@@ -161,7 +162,9 @@ def _values(stays: pd.DataFrame, by: str | None, runs: pd.DataFrame | None) -> p
     ids = "task_run_id" if "task_run_id" in runs else "flow_run_id"
     frames.require(runs, [ids], made_by="read_flow_runs() or read_task_runs()")
     held = runs.drop_duplicates(ids).set_index(ids)[by].astype("object")
-    return held.reindex(stays["run_id"])
+    key = "run_id" if ids == "task_run_id" else ids  # a task run has the work pool and the tags of its flow run
+    frames.require(stays, [key], made_by="state_intervals()")
+    return held.reindex(stays[key])
 
 
 def _groups(values: pd.Series[Any]) -> tuple[Integers, npt.NDArray[np.object_]]:

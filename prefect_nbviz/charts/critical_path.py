@@ -141,8 +141,8 @@ def _axis(timed: pd.DataFrame, zone: ZoneInfo) -> TimeAxis:
 def _traces(rows: pd.DataFrame, axis: TimeAxis, theme: Theme) -> Iterator[go.Bar | go.Scatter]:
     color, quiet = state_style("RUNNING", theme=theme).color, palette(theme).quiet
     texts, is_path = np.array([*_hovers(rows, axis.zone)], dtype=object), (rows["path_place"] > 0).to_numpy()
-    yield _bars(rows[is_path], axis, texts[is_path], color).update(name="critical path")
-    yield _waits(rows, axis).update(name="wait on the path", line={"color": color, "width": 1.5, "dash": "dot"})
+    yield _bars(rows[is_path], axis, texts[is_path], color).update(name="path")
+    yield _waits(rows, axis).update(name="wait", line={"color": color, "width": 1.5, "dash": "dot"})
     yield _bars(rows[~is_path], axis, texts[~is_path], quiet).update(name="others", opacity=_OPACITY)
     spare = rows[~is_path & (rows["slack"] > pd.Timedelta(0)).to_numpy()]
     ends = micros(spare["end_time"])

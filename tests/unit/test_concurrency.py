@@ -84,9 +84,11 @@ def test_every_moment_is_that_of_a_plain_loop(rows: list[Any], by: str | None) -
 
 
 def test_groups_are_columns_of_the_intervals_or_of_runs() -> None:
-    spans = frame([(0, 3, "RUNNING", False, ()), (1, 3, "RUNNING", False, ())]).assign(pool=["x", "y"])
+    spans = frame([(0, 3, "RUNNING", False, ()), (1, 3, "RUNNING", False, ())]).assign(
+        pool=pd.Categorical(["x", "y"]), flow_run_id=["f", "g"]
+    )
     assert concurrency_steps(spans, by="pool")["group"].tolist() == ["x", "x", "y", "y"]
-    runs = pd.DataFrame({"flow_run_id": ["run-1"], "work_pool_name": pd.Categorical(["z"])})
+    runs = pd.DataFrame({"flow_run_id": ["g"], "work_pool_name": pd.Categorical(["z"])})
     steps = concurrency_steps(spans, by="work_pool_name", runs=runs)
     assert steps["group"].astype("object").where(steps["group"].notna(), None).tolist() == ["z", "z", None, None]
     assert steps["running"].tolist() == [1, 0, 1, 0]

@@ -170,12 +170,12 @@ def test_the_chart_shows_the_path_its_waits_and_slack() -> None:
     rows = [(0, 5, ()), (1, 2, ()), (6, 4, (0, 1)), (8, 1, ()), (1, None, ())]
     fig = plot_critical_path(critical_path(frame(rows)), tz="Asia/Kolkata")
     traces = drawn(fig)
-    assert [*traces] == ["critical path", "wait on the path", "others", "slack"]
-    assert traces["critical path"].customdata == ("run-0", "run-2")
-    assert traces["critical path"].base[1] == "2026-03-01T05:30:06.000000"
-    assert traces["critical path"].x.tolist() == [5_000, 4_000]
+    assert [*traces] == ["path", "wait", "others", "slack"]
+    assert traces["path"].customdata == ("run-0", "run-2")
+    assert traces["path"].base[1] == "2026-03-01T05:30:06.000000"
+    assert traces["path"].x.tolist() == [5_000, 4_000]
     assert traces["others"].customdata == ("run-1", "run-3")
-    assert traces["wait on the path"].y == ("name 0", "name 2", "name 2", None)
+    assert traces["wait"].y == ("name 0", "name 2", "name 2", None)
     assert traces["slack"].x[:2] == ("2026-03-01T05:30:03.000000", "2026-03-01T05:30:05.000000")
     assert fig.layout.title.subtitle.text == "4 runs drawn, of 5; 1 has not ended"
     assert fig.layout.annotations[0].text.split("<br>") == [
@@ -192,8 +192,8 @@ def test_of_many_task_runs_the_path_comes_first_and_the_rest_is_said(chain: int)
     links = [(2 * place, 2, (place - 1,) if place else ()) for place in range(chain)]
     fig = plot_critical_path(critical_path(frame(links + [(0, 1, ())] * (300 - chain))))
     traces = drawn(fig)
-    assert len(traces["critical path"].y) == min(chain, MAX_TASK_RUNS_DRAWN)
-    assert sum(len(traces[name].y) for name in ("critical path", "others") if name in traces) == MAX_TASK_RUNS_DRAWN
+    assert len(traces["path"].y) == min(chain, MAX_TASK_RUNS_DRAWN)
+    assert sum(len(traces[name].y) for name in ("path", "others") if name in traces) == MAX_TASK_RUNS_DRAWN
     said = "the path, and those of least slack" if chain == 3 else "the longest of the 150 on the path"
     assert fig.layout.title.subtitle.text == f"60 runs drawn, of 300; {said}"
     assert f"The path: {chain} task runs" in fig.layout.annotations[0].text
