@@ -116,14 +116,7 @@ def test_what_is_chosen_in_a_view_is_chosen_in_all(notebook: Callable[..., Page]
     expect(marked).to_have_count(failed)
     expect(explorer.get_by_role("button", name=f"{failed} selected")).to_be_visible()
 
-    panel.get_by_role("button", name="All task runs of its flow run").click()
-    expect(explorer.get_by_text(re.compile(r"^\d+ task runs · flow runs: .* · complete$"))).to_be_visible()
-    expect(rows).not_to_have_count(runs)
-    expect(marked.first).to_be_visible()
-    explorer.screenshot(path=shots / "explorer-followed.png")
-    explorer.get_by_role("button", name="Back").click()
-    expect(rows).to_have_count(runs)
-    expect(explorer.get_by_role("button", name="Back")).to_be_hidden()
+    _follow_and_come_back(explorer, runs, shots)
 
 
 def test_it_looks_again_while_a_cell_runs(
@@ -262,6 +255,18 @@ def _is_chosen(page: Page, what: str) -> None:
     _run(page, 1)
     expect(page.locator(".jp-InputPrompt").nth(1)).not_to_have_text(before)
     expect(_output(page, 1)).to_contain_text(re.compile(f"CHOSEN {what}"))
+
+
+def _follow_and_come_back(explorer: Locator, runs: int, shots: Path) -> None:
+    rows = explorer.locator("table.nbviz-grid tbody tr")
+    explorer.get_by_role("button", name="All task runs of its flow run").click()
+    expect(explorer.get_by_text(re.compile(r"^\d+ task runs · flow runs: .* · complete$"))).to_be_visible()
+    expect(rows).not_to_have_count(runs)
+    expect(explorer.locator('tr[aria-selected="true"]').first).to_be_visible()
+    explorer.screenshot(path=shots / "explorer-followed.png")
+    explorer.get_by_role("button", name="Back").click()
+    expect(rows).to_have_count(runs)
+    expect(explorer.get_by_role("button", name="Back")).to_be_hidden()
 
 
 def _tab(explorer: Locator, name: str) -> None:

@@ -2,6 +2,7 @@
 const SPARE = 8; // pixels that a legend may be too high or too low
 const TALLEST = 130; // pixels of a legend, which scrolls beyond
 const TICK = 85; // pixels that a moment under an axis takes
+const WIDE = 600; // pixels of a plot in which plotly finds the moments by itself
 const LABELS = 120; // pixels that may stand beside a plot
 
 class Fit {
@@ -33,7 +34,8 @@ class Fit {
     for (const [name, axis] of Object.entries(layout ?? {})) {
       if (!name.startsWith("xaxis") || !axis.tickformatstops) continue;
       const [from, to] = axis.domain ?? [0, 1];
-      axis.nticks = Math.max(2, Math.floor(((this.plot.clientWidth - LABELS) * (to - from)) / TICK));
+const width = (this.plot.clientWidth - LABELS) * (to - from);
+      axis.nticks = width < WIDE ? Math.max(2, Math.floor(width / TICK)) : 0; // 0 leaves it to plotly
     }
   }
 
