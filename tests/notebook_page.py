@@ -101,6 +101,12 @@ def find_rows(explorer: Locator) -> Locator:
     return explorer.get_by_role("grid", name="Runs").locator("tbody tr")
 
 
+def wait_until_it_fits(element: Locator) -> None:
+    """Wait until nothing of an element is cut off at the right: a page takes a while to settle in a new width."""
+    handle = element.element_handle()
+    element.page.wait_for_function("one => one.scrollWidth <= one.clientWidth + 1", arg=handle)
+
+
 def open_tab(explorer: Locator, name: str) -> None:
     """Show a view."""
     explorer.get_by_role("tab", name=name, exact=True).click()

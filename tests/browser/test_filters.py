@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from notebook_page import PATIENCE, add_cells
+from notebook_page import PATIENCE, add_cells, wait_until_it_fits
 from playwright.sync_api import Locator, Page, expect
 
 from prefect_nbviz import TaskRunQuery, query_from_json
@@ -170,7 +170,7 @@ def _fits_and_takes_the_theme(page: Page, bar: Locator, shots: Path) -> None:
     page.keyboard.press("Escape")
     for width in (1600, 1300, 750):
         page.set_viewport_size({"width": width, "height": 1000})
-        assert bar.evaluate("element => element.scrollWidth <= element.clientWidth + 1"), width
+        wait_until_it_fits(bar)
         overlaps = bar.evaluate(OVERLAPS)
         assert not overlaps, (width, overlaps)
         bar.get_by_role("button", name="+ Filter").click()

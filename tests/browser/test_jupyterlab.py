@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from notebook_page import PATIENCE, add_cells, open_tab
+from notebook_page import PATIENCE, add_cells, open_tab, wait_until_it_fits
 from playwright.sync_api import Locator, Page, expect
 
 from prefect_nbviz.demo.lab import NOTEBOOK
@@ -96,7 +96,7 @@ def test_it_takes_the_theme_and_the_width_of_the_page(notebook: Callable[..., Pa
     explorer = _run_all(page)
     expect(explorer.get_by_text(COMPLETE)).to_be_visible()
     table = explorer.locator(".nbviz-rows")
-    assert explorer.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
+    wait_until_it_fits(explorer)
     assert table.evaluate("element => getComputedStyle(element).overflowX") == "auto"
     assert table.evaluate("element => element.scrollWidth > element.clientWidth"), "too narrow: it scrolls"
     explorer.screenshot(path=shots / "narrow.png")

@@ -23,6 +23,8 @@ def excused() -> frozenset[str]:
         {  # what Notebook 7.6 says of itself with any notebook, before a cell has run
             "error: Cannot read properties of undefined (reading 'schema')",
             "error: Command 'filebrowser:open-path' not registered.",
+            # Now and then its server refuses something that it asks at its start; the widgets ask no server.
+            "Failed to load resource: the server responded with a status of 403 (Forbidden)",
         }
     )
 

@@ -96,6 +96,7 @@ def drag(view: WidgetPage, *parts: float) -> None:
     view.page.mouse.down()
     view.page.mouse.move(to_x, to_y, steps=4)
     view.page.mouse.up()
+    _pause(view)  # plotly takes what follows at once for the second half of a double click
 
 
 def box_select(view: WidgetPage, *parts: float) -> None:

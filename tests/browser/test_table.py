@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from benchmarks import made_frames
-from notebook_page import PATIENCE, add_cells
+from notebook_page import PATIENCE, add_cells, wait_until_it_fits
 from playwright.sync_api import Locator, Page, expect
 
 from prefect_nbviz.demo.lab import NOTEBOOK
@@ -153,7 +153,7 @@ def test_what_a_person_chose_outlives_new_rows_and_a_narrow_cell_scrolls(
     table.screenshot(path=shots / "table-changed.png")
     page.set_viewport_size({"width": 700, "height": 1100})
     rows = table.locator(".nbviz-rows")
-    assert table.evaluate("table => table.scrollWidth <= table.clientWidth + 1")
+    wait_until_it_fits(table)
     assert rows.evaluate("rows => rows.scrollWidth > rows.clientWidth"), "too narrow: it scrolls"
     rows.evaluate("rows => rows.scrollTo(0, 300)")
     head, body = (table.locator(one).first.bounding_box() for one in ("thead th", ".nbviz-rows"))
