@@ -69,6 +69,17 @@ def joined(upper: pd.DataFrame, lower: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({name: _joined(upper[name], lower[name]) for name in upper})
 
 
+def id_column(runs: pd.DataFrame) -> str:
+    """Give the column with the ids of the runs of a frame: task runs have also that of their flow run.
+
+    Examples
+    --------
+    >>> id_column(pd.DataFrame({"flow_run_id": ["a"], "task_run_id": ["b"]}))
+    'task_run_id'
+    """
+    return "task_run_id" if "task_run_id" in runs.columns else "flow_run_id"
+
+
 def require(frame: pd.DataFrame, columns: Iterable[str], *, made_by: str) -> None:
     """Refuse a frame that lacks columns, with a sentence that says where to get it.
 

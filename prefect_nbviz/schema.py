@@ -98,6 +98,9 @@ TASK_RUNS = (
     _STATE_ID,
 )
 
+RUNS = {"flow_run": FLOW_RUNS, "task_run": TASK_RUNS}
+"""The columns of the runs of each kind."""
+
 STATES = (
     Column("run_kind", REPEATED_TEXT, "flow_run or task_run"),
     Column("run_id", TEXT, "flow_run_id or task_run_id, as run_kind says"),

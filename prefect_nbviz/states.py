@@ -28,6 +28,9 @@ STATE_TYPES: tuple[str, ...] = get_args(StateType)
 TERMINAL_STATE_TYPES = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 """The types in which a run has ended."""
 
+FAILURE_TYPES = ("FAILED", "CRASHED")
+"""The types in which a run has failed; TimedOut is a name of the first."""
+
 STATE_NAMES: dict[str, str] = {
     "Scheduled": "SCHEDULED",
     "Late": "SCHEDULED",

@@ -159,7 +159,7 @@ def _values(stays: pd.DataFrame, by: str | None, runs: pd.DataFrame | None) -> p
         raise QueryError(f"by cannot be {by!r}.{hint} It is a column of {where}.")
     if runs is None:
         return stays[by]
-    ids = "task_run_id" if "task_run_id" in runs else "flow_run_id"
+    ids = frames.id_column(runs)
     frames.require(runs, [ids], made_by="read_flow_runs() or read_task_runs()")
     held = runs.drop_duplicates(ids).set_index(ids)[by].astype("object")
     key = "run_id" if ids == "task_run_id" else ids  # a task run has the work pool and the tags of its flow run

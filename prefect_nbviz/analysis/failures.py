@@ -11,9 +11,7 @@ import numpy as np
 import pandas as pd
 
 from prefect_nbviz import frames, schema
-
-FAILURE_TYPES = ("FAILED", "CRASHED")
-"""The types of the states in which a run has failed; TimedOut is a name of the first."""
+from prefect_nbviz.states import FAILURE_TYPES
 
 _NEEDED = ("state_type", "state_name", "state_message", "flow_name", "expected_start_time", "start_time", "end_time")
 _LENGTH = 2_000  # letters of a message that are looked at: more are a traceback, or data
@@ -109,7 +107,7 @@ def failure_table(runs: pd.DataFrame) -> pd.DataFrame:
     >>> failure_table(runs)[["pattern", "runs", "example_run_id"]].to_numpy().tolist()
     [['KeyError: <n>', 2, 'b']]
     """
-    ids = "task_run_id" if "task_run_id" in runs else "flow_run_id"
+    ids = frames.id_column(runs)
     frames.require(runs, [ids, *_NEEDED], made_by="read_flow_runs() or read_task_runs()")
     patterns = failure_patterns(runs)
     failed = runs[runs["state_type"].isin(FAILURE_TYPES)].reset_index(drop=True)

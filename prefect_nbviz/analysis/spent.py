@@ -163,7 +163,7 @@ def _parts(intervals: pd.DataFrame) -> Integers:
 
 def _joined(first: pd.DataFrame, runs: pd.DataFrame, by: list[str]) -> tuple[pd.DataFrame, int]:
     """Give the rows of intervals with the columns that are meant, and how many runs have no intervals."""
-    ids = "task_run_id" if "task_run_id" in runs else "flow_run_id"
+    ids = frames.id_column(runs)
     frames.require(runs, [ids], made_by="read_flow_runs() or read_task_runs()")
     wanted = [*by, *(["expected_start_time"] if {*by} & {*HOURS} else [])]
     columns = [name for name in dict.fromkeys(wanted) if name in runs.columns and name not in {"run_id", "run_kind"}]

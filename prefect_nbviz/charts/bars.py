@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz.charts.clock import TimeAxis, clock_text, micros
-from prefect_nbviz.charts.style import figure, fill, in_order_of_life, palette, state_keys, state_labels
+from prefect_nbviz.charts.style import HOVER, figure, fill, in_order_of_life, palette, state_keys, state_labels
 from prefect_nbviz.charts.words import duration_text, message_lines, run_name, safe, unique_labels
 from prefect_nbviz.states import TERMINAL_STATE_TYPES, Theme, state_style
 
@@ -23,7 +23,6 @@ _OPEN = "still open"
 _FLAT = 6  # pixels of a run below which an outline would be all that is seen
 _OPEN_OPACITY = 0.55
 _MILLI = 1_000
-_HOVER = "%{hovertext}<extra></extra>"
 _SYMBOLS = {
     "COMPLETED": "circle",
     "FAILED": "x",
@@ -179,4 +178,4 @@ def _size(row: float) -> float:
 
 
 def _hover(stays: pd.DataFrame) -> dict[str, Any]:
-    return {"customdata": [*stays["run_id"]], "hovertext": [*stays["hover"]], "hovertemplate": _HOVER}
+    return {"customdata": [*stays["run_id"]], "hovertext": [*stays["hover"]], "hovertemplate": HOVER}

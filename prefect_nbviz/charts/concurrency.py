@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.charts.clock import Integers, TimeAxis, clock_text, micros, zone_of
-from prefect_nbviz.charts.style import figure, note
+from prefect_nbviz.charts.style import HOVER, figure, note
 from prefect_nbviz.charts.words import NONE, coverage, cut, duration_text, safe
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.states import Theme, state_style
@@ -31,7 +31,6 @@ _MARGIN = 50  # of a part: nothing is cut off at the edges
 _LEAST_SPAN = 1_000_000  # microseconds
 _TITLE = 30  # letters
 _PALE, _SOLID = "40", "b0"  # opacities of fills, as the end of a colour
-_HOVER = "%{hovertext}<extra></extra>"
 _CORNER = {"x": 0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
 
 
@@ -181,7 +180,7 @@ def _steps(time: Integers, running: Integers, axis: TimeAxis, color: str, opacit
         fill="tozeroy",
         fillcolor=color + opacity,
         showlegend=False,
-        hovertemplate=_HOVER,
+        hovertemplate=HOVER,
         **hover,
     )
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from prefect_nbviz import frames
 from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
 from prefect_nbviz.charts.style import (
+    HOVER,
     Integers,
     figure,
     fill,
@@ -30,7 +31,6 @@ MAX_VALUES_DRAWN = 30
 
 _ROW = 24
 _FEW = 8
-_HOVER = "%{hovertext}<extra></extra>"
 _NAMED = {"state_type": "state type", "state_name": "state"}
 
 
@@ -124,7 +124,7 @@ def _by_state(runs: pd.DataFrame, by: str, theme: Theme) -> go.Figure:
         textposition="outside",
         cliponaxis=False,
         hovertext=[f"{label}: {number:,}" for label, number in zip(labels, numbers, strict=True)],
-        hovertemplate=_HOVER,
+        hovertemplate=HOVER,
     )
     fig.update_xaxes(type="category", categoryorder="array", categoryarray=labels, showgrid=False)
     return fig.update_yaxes(_scale(max(numbers)), rangemode="tozero")
@@ -185,7 +185,7 @@ def _stack(
         hovertext=[
             f"<b>{message_lines(text)}</b><br>{name}: {count:,}" for text, count in zip(texts, counts, strict=True)
         ],
-        hovertemplate=_HOVER,
+        hovertemplate=HOVER,
     )
 
 

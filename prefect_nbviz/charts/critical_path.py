@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from prefect_nbviz import frames, schema
 from prefect_nbviz.charts.bars import ROW
 from prefect_nbviz.charts.clock import TimeAxis, clock_text, micros, zone_of
-from prefect_nbviz.charts.style import figure, note, palette
+from prefect_nbviz.charts.style import HOVER, figure, note, palette
 from prefect_nbviz.charts.words import coverage, cut, duration_text, message_lines, run_name, safe, unique_labels
 from prefect_nbviz.states import Theme, state_style
 
@@ -26,7 +26,6 @@ _MARGIN = 50  # of a part: nothing is cut off at the edges
 _LEAST_SPAN = 1_000  # microseconds
 _NAME = 24  # letters: in a narrow cell the bars need the room
 _OPACITY = 0.45
-_HOVER = "%{hovertext}<extra></extra>"
 _CORNER = {"x": 1, "xref": "paper", "yref": "paper", "xanchor": "right", "yanchor": "top", "showarrow": False}
 
 
@@ -163,7 +162,7 @@ def _bars(rows: pd.DataFrame, axis: TimeAxis, texts: Any, color: str) -> go.Bar:
         marker={"color": color, "line": {"color": color, "width": 1}},
         customdata=[*rows["task_run_id"]],
         hovertext=[*texts],
-        hovertemplate=_HOVER,
+        hovertemplate=HOVER,
     )
 
 

@@ -16,7 +16,7 @@ from prefect_nbviz.charts.clock import Integers, TimeAxis, clock_text, zone_of
 from prefect_nbviz.charts.panels import ENOUGH, Panels
 from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
 from prefect_nbviz.charts.scales import Scale
-from prefect_nbviz.charts.style import figure, note, palette, state_labels
+from prefect_nbviz.charts.style import HOVER, figure, note, palette, state_labels
 from prefect_nbviz.charts.words import cut, duration_text, message_lines, run_name, safe
 from prefect_nbviz.states import Theme, state_style
 
@@ -27,7 +27,6 @@ _HALVES = 2
 _TITLE = 30  # letters of a heading's first line, besides the number of runs
 _DOT, _MOST = 6, 14  # pixels of a dot, and of one that is many runs
 _OPACITY = 0.75
-_HOVER = "%{hovertext}<extra></extra>"
 _DASHES = {"median": "solid", "p95": "dot"}
 _CORNER = {"x": 0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
 
@@ -158,7 +157,7 @@ def _dots(
             name=labels[key],
             marker=look | {"size": _sizes(dots.runs[part])},
             hovertext=[*_hovers(panels, number, part, labels[key], names, zone)],
-            hovertemplate=_HOVER,
+            hovertemplate=HOVER,
         )
 
 
@@ -195,7 +194,7 @@ def _lines(panels: Panels, number: int, scale: Scale, axis: TimeAxis, theme: The
             name=name,
             line={"color": palette(theme).text, "width": 2, "dash": _DASHES[name]},
             hovertext=[f"{name} {duration_text(one)}" for one in length.tolist()],
-            hovertemplate=_HOVER,
+            hovertemplate=HOVER,
         )
 
 

@@ -11,14 +11,13 @@ import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.charts.groups import Groups
-from prefect_nbviz.charts.style import figure, fill, note, palette
+from prefect_nbviz.charts.style import HOVER, figure, fill, note, palette
 from prefect_nbviz.charts.words import coverage, duration_text, message_lines
 from prefect_nbviz.states import Theme, state_style
 
 _TITLE = "Lateness"
 _LATE, _ON_TIME = "late", "on time"
 _FEW = 8
-_HOVER = "%{hovertext}<extra></extra>"
 _MICRO = pd.Timedelta(1, unit="us")
 
 
@@ -102,7 +101,7 @@ def _stack(count: Any, name: str, groups: Groups, hovers: list[str], marker: dic
         name=name,
         marker=marker,
         hovertext=hovers,
-        hovertemplate=_HOVER,
+        hovertemplate=HOVER,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import pandas as pd
 
+from prefect_nbviz import frames
 from prefect_nbviz.charts.clock import Integers
 
 
@@ -95,6 +96,5 @@ def run_ids(runs: pd.DataFrame) -> pd.Index:
     >>> run_ids(pd.DataFrame({"task_run_id": ["b"], "flow_run_id": ["a"]})).tolist()
     ['b']
     """
-    column = "task_run_id" if "task_run_id" in runs.columns else "flow_run_id"
-    ids: pd.Index = pd.Index(runs[column], dtype="object")
+    ids: pd.Index = pd.Index(runs[frames.id_column(runs)], dtype="object")
     return ids

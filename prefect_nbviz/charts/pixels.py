@@ -10,12 +10,10 @@ import numpy.typing as npt
 
 from prefect_nbviz.charts.clock import Integers
 from prefect_nbviz.charts.stays import Flags, Stays, View
+from prefect_nbviz.states import FAILURE_TYPES
 
 Numbers = npt.NDArray[np.float64]
 """Whole numbers of microseconds: exact below 2**53, which is 285 years."""
-
-FAILURES = frozenset({"FAILED", "CRASHED"})
-"""The types of the ends that no other state may hide."""
 
 COLUMNS = 1_000
 """Pixels of a picture's width: about those that a notebook has."""
@@ -118,7 +116,7 @@ class Cells:
         then, if there is room, how most of the other ends went; then how most failures and crashes went,
         as tall as their share of the ends and a pixel at least.
         """
-        fails = np.array([kind in FAILURES for kind, _ in self.stays.keys], dtype=bool)
+        fails = np.array([kind in FAILURE_TYPES for kind, _ in self.stays.keys], dtype=bool)
         failed, other = self.ends[:, fails].sum(axis=1), self.ends[:, ~fails].sum(axis=1)
         bad = -(-self.height * failed // np.maximum(failed + other, 1))
         room = self.height - bad

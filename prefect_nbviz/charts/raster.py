@@ -15,7 +15,7 @@ from prefect_nbviz.charts.clock import Integers, TimeAxis, span_text
 from prefect_nbviz.charts.pixels import Cells
 from prefect_nbviz.charts.png import png_address
 from prefect_nbviz.charts.stays import Stays
-from prefect_nbviz.charts.style import figure, palette, state_labels
+from prefect_nbviz.charts.style import HOVER, figure, palette, state_labels
 from prefect_nbviz.charts.words import duration_text, message_lines, run_name, safe, unique_labels
 from prefect_nbviz.states import Theme, state_style
 
@@ -24,7 +24,6 @@ _MOST_TOLD = 16_000  # states in all that hovers: less than half a megabyte of t
 _NEAR = 8  # pixels from its middle within which a block hovers
 _MILLI = 1_000
 _LIGHTER = (0.0, 0.45, 0.62, 0.74, 0.82)
-_HOVER = "%{hovertext}<extra></extra>"
 
 
 def draw_pixels(
@@ -144,7 +143,7 @@ def _hovers(cells: Cells, axis: TimeAxis, names: pd.Series, labels: list[str]) -
         x=((begin + end) / 2 + axis.offset) / _MILLI,
         y=(blocks.line + below) / 2 * rows_of_line(cells) - 0.5,
         hovertext=["<br>".join(filter(None, parts)) for parts in lines],
-        hovertemplate=_HOVER,
+        hovertemplate=HOVER,
         showlegend=False,
     )
 

@@ -10,7 +10,7 @@ from prefect_nbviz import frames, schema
 from prefect_nbviz.charts.clock import Integers
 from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.scales import Scale
-from prefect_nbviz.charts.style import figure, fill, note
+from prefect_nbviz.charts.style import HOVER, figure, fill, note
 from prefect_nbviz.charts.words import coverage, duration_text, message_lines
 from prefect_nbviz.states import Theme, state_style
 
@@ -26,8 +26,6 @@ _PARTS = {
     "other": ("other", "", ""),
 }
 """What the legend calls each part, and the state whose look it has."""
-
-_HOVER = "%{hovertext}<extra></extra>"
 
 
 def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
@@ -125,5 +123,5 @@ def _stack(word: str, lengths: Integers, groups: Groups, scale: Scale, theme: Th
                 groups.names, lengths.tolist(), shares.tolist(), totals.tolist(), strict=True
             )
         ],
-        hovertemplate=_HOVER,
+        hovertemplate=HOVER,
     )

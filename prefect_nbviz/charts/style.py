@@ -20,6 +20,9 @@ from prefect_nbviz.states import STATE_NAMES, STATE_TYPES, StateStyle, Theme
 
 Integers = npt.NDArray[np.int64]
 
+HOVER = "%{hovertext}<extra></extra>"
+"""The template of what hovers where its text is made here; plotly fills in nothing that a stranger wrote."""
+
 MAX_STATE_NAMES = 24
 """As many state names are told apart; users can make up any number of them."""
 

@@ -11,7 +11,6 @@ from prefect_nbviz.plan import Plan
 from prefect_nbviz.query import RunKind
 from prefect_nbviz.reading.rows import RUN_TIME, field_of
 
-_ALL = {"flow_run": schema.FLOW_RUNS, "task_run": schema.TASK_RUNS}
 _ALWAYS = ("state_type", "state_name", "expected_start_time", "start_time", "end_time")
 """What reading again holds against the server's figures, and orders and lengths of time are made from."""
 
@@ -37,7 +36,7 @@ def chosen(kind: RunKind, columns: str | Iterable[str] | None) -> tuple[str, ...
     >>> chosen("task_run", ["name", "state_type"])
     ('name', 'state_type')
     """
-    known = schema.names(_ALL[kind])
+    known = schema.names(schema.RUNS[kind])
     names = forms.text_values("columns", columns)
     for name in names or ():
         if name not in known:
@@ -62,7 +61,7 @@ def inside(kind: RunKind, columns: Iterable[str], sort: str) -> tuple[schema.Col
     """Give the columns of the frame that those asked for are taken from: with ids behind names, and what orders it."""
     asked = {*columns}
     needed = {f"{kind}_id", *_ALWAYS, Order(sort).field, *ids_behind(kind, asked).values(), *asked}
-    return tuple(column for column in _ALL[kind] if column.name in needed)
+    return tuple(column for column in schema.RUNS[kind] if column.name in needed)
 
 
 def fields(columns: Iterable[schema.Column], plan: Plan) -> frozenset[str]:

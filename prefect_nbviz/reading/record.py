@@ -156,7 +156,7 @@ def _named(row: Row) -> Named:
 
 
 def _frame(rows: list[Row], kind: RunKind, as_of: datetime) -> pd.DataFrame:
-    columns = schema.FLOW_RUNS if kind == "flow_run" else schema.TASK_RUNS
+    columns = schema.RUNS[kind]
     fields = {field_of(column.name, kind) for column in columns} | {RUN_TIME.name}
     parsed = msgspec.convert(rows, rows_of(frozenset(filter(None, fields))))
     return run_frame(parsed, kind, as_of, columns).drop(columns=RUN_TIME.name)

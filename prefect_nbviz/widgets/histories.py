@@ -17,12 +17,7 @@ MAX_HISTORIES = {"task_run_id": 1_000, "flow_run_id": 200}
 
 def with_histories(runs: pd.DataFrame) -> pd.DataFrame:
     """Give the runs that are in the timeline: the first `MAX_HISTORIES`."""
-    return runs.head(MAX_HISTORIES[id_column(runs)])
-
-
-def id_column(runs: pd.DataFrame) -> str:
-    """Give the column with the ids of the runs of a frame: flow runs have no `task_run_id`."""
-    return next(column for column in MAX_HISTORIES if column in runs.columns)
+    return runs.head(MAX_HISTORIES[frames.id_column(runs)])
 
 
 class Histories:
@@ -48,7 +43,7 @@ class Histories:
             As `read_states`; the frame of an interrupted read lacks what was kept from before.
         """
         shown = with_histories(runs)
-        ids = shown[id_column(shown)]
+        ids = shown[frames.id_column(shown)]
         last = dict(zip(ids, shown["state_id"], strict=True))
         is_known = pd.Series(
             [self._last.get(one) == state for one, state in last.items()], index=shown.index, dtype=bool

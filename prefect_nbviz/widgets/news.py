@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from prefect_nbviz import frames
-from prefect_nbviz.states import STATE_NAMES, TERMINAL_STATE_TYPES
+from prefect_nbviz.states import FAILURE_TYPES, STATE_NAMES, TERMINAL_STATE_TYPES
 
 Phase = Literal["starting", "live", "stale", "over", "stopped", "broken"]
 """Before the first look; looking; the last look failed; all have ended; told to stop; it cannot go on."""
@@ -100,7 +100,7 @@ class News:
 
     def failures(self) -> list[Failure]:
         """Give those that failed or crashed, newest first."""
-        failed = self.tasks[self.tasks["state_type"].isin(["FAILED", "CRASHED"])]
+        failed = self.tasks[self.tasks["state_type"].isin(FAILURE_TYPES)]
         failed = failed.sort_values("end_time", ascending=False, kind="stable")
         columns = (failed[name] for name in ("task_run_id", "name", "state_type", "state_name", "state_message"))
         return [

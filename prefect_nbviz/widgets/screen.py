@@ -17,7 +17,6 @@ from prefect_nbviz.reading import Connection
 from prefect_nbviz.widgets.controls import FilterControls
 from prefect_nbviz.widgets.details import RunDetails
 from prefect_nbviz.widgets.empty import EmptyPanel, Way
-from prefect_nbviz.widgets.histories import id_column
 from prefect_nbviz.widgets.live import LiveSwitch, change_text
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.standing import Standing
@@ -28,8 +27,6 @@ Query = FlowRunQuery | TaskRunQuery
 
 MORE = 10_000
 """As many runs the button that loads more loads, where there are more."""
-
-_COLUMNS = {"flow_run": schema.FLOW_RUNS, "task_run": schema.TASK_RUNS}
 
 
 class Screen(ipw.VBox):
@@ -58,7 +55,7 @@ class Screen(ipw.VBox):
         connection: Connection | None,
         zone: ZoneInfo,
     ) -> None:
-        self.frame = frames.empty(_COLUMNS[controls.kind.value])
+        self.frame = frames.empty(schema.RUNS[controls.kind.value])
         self.run_counts = frames.empty(schema.RUN_COUNTS)
         self.states = frames.empty(schema.STATES)
         self.intervals = frames.empty(schema.INTERVALS)
@@ -86,7 +83,7 @@ class Screen(ipw.VBox):
     @property
     def selection(self) -> pd.DataFrame:
         """The runs that are chosen in the views."""
-        return self.frame[self.frame[id_column(self.frame)].isin(self.views.selected)]
+        return self.frame[self.frame[frames.id_column(self.frame)].isin(self.views.selected)]
 
     @property
     def next_limit(self) -> int | None:
@@ -114,7 +111,7 @@ class Screen(ipw.VBox):
     def show_runs(self, query: Query, runs: pd.DataFrame, *, quietly: bool) -> None:
         """Show runs; other runs than before have no counts and states yet."""
         with self._lock:
-            ids = id_column(runs)
+            ids = frames.id_column(runs)
             self.standing.change = change_text(self.frame, runs, ids) if quietly else ""
             self.frame = runs
             if not quietly:
@@ -156,7 +153,7 @@ class Screen(ipw.VBox):
     def _show_chosen(self) -> None:
         """Show the run that was chosen last in the panel beside the views."""
         chosen = self.views.selected
-        run = self.frame[self.frame[id_column(self.frame)].isin(chosen[-1:])]
+        run = self.frame[self.frame[frames.id_column(self.frame)].isin(chosen[-1:])]
         states = self.states[self.states["run_id"].isin(chosen[-1:])]
         self.details.show(run, states if len(states) else None)
         show(self.details, len(run))

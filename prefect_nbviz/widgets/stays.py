@@ -10,13 +10,13 @@ import pandas as pd
 import traitlets
 
 from prefect_nbviz import frames, schema
+from prefect_nbviz.states import FAILURE_TYPES
 from prefect_nbviz.widgets.column_choice import ColumnChoice
-from prefect_nbviz.widgets.histories import id_column, with_histories
+from prefect_nbviz.widgets.histories import with_histories
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.status import StatusLine
 from prefect_nbviz.widgets.timeline import TimelineChart
 
-_FAILED = ("FAILED", "CRASHED")
 _RUN = "run"
 _ROWS = {
     "Run": _RUN,
@@ -81,7 +81,7 @@ class StaysView(ipw.VBox):
     def _shown(self) -> pd.DataFrame:
         if not self.failed_only.value:
             return self._intervals
-        ids = self._runs[id_column(self._runs)][self._runs["state_type"].isin(_FAILED)]
+        ids = self._runs[frames.id_column(self._runs)][self._runs["state_type"].isin(FAILURE_TYPES)]
         return self._intervals[self._intervals["run_id"].isin(ids)]
 
     def _with_column(self, intervals: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -89,5 +89,5 @@ class StaysView(ipw.VBox):
         values = (
             self._runs["tags"].map(lambda tags: tags[0] if tags else None) if column == "tags" else self._runs[column]
         )
-        of_run = dict(zip(self._runs[id_column(self._runs)], values, strict=True))
+        of_run = dict(zip(self._runs[frames.id_column(self._runs)], values, strict=True))
         return intervals.assign(**{column: intervals["run_id"].map(of_run)})

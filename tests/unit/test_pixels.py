@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_nbviz.charts.blocks import Blocks
-from prefect_nbviz.charts.pixels import FAILURES, Cells
+from prefect_nbviz.charts.pixels import Cells
 from prefect_nbviz.charts.png import png_address
 from prefect_nbviz.charts.stays import Stays, View
-from prefect_nbviz.states import TERMINAL_STATE_TYPES
+from prefect_nbviz.states import FAILURE_TYPES, TERMINAL_STATE_TYPES
 
 STATES = [
     ("SCHEDULED", "AwaitingRetry"),
@@ -72,7 +72,7 @@ def plain_cells(cells: Cells) -> dict[tuple[int, int], tuple[dict[int, int], dic
 
 def plain_pixels(time: dict[int, int], ends: dict[int, int], height: int, keys: list[tuple[str, str]]) -> list[int]:
     """Share out the pixels of one cell, from its top."""
-    bad_ones = {state: count for state, count in ends.items() if keys[state][0] in FAILURES}
+    bad_ones = {state: count for state, count in ends.items() if keys[state][0] in FAILURE_TYPES}
     good_ones = {state: count for state, count in ends.items() if state not in bad_ones}
     bad = -(-height * sum(bad_ones.values()) // max(sum(ends.values()), 1))
     good = height - bad if not time else int(bool(good_ones) and height - bad > 1)
@@ -123,8 +123,8 @@ def test_all_that_is_in_the_view_is_in_the_cells_and_nothing_else(history: pd.Da
     assert time == inside.groupby(history["state_name"]).sum().reindex(names).to_dict()
     moments = history[(start == end) & (start >= grid.start) & (start < grid.end)]
     assert cells.ends.sum() == len(moments)
-    fails = [number for number, (kind, _) in enumerate(stays.keys, 1) if kind in FAILURES]
-    failed = moments[moments["state_type"].isin(FAILURES)]
+    fails = [number for number, (kind, _) in enumerate(stays.keys, 1) if kind in FAILURE_TYPES]
+    failed = moments[moments["state_type"].isin(FAILURE_TYPES)]
     columns = {*((failed["start_time"].astype("int64") - grid.start) // cells.step).tolist()}
     assert {*np.flatnonzero(np.isin(cells.picture(), fails).any(axis=0)).tolist()} == columns
 
