@@ -101,6 +101,16 @@ def find_rows(explorer: Locator) -> Locator:
     return explorer.get_by_role("grid", name="Runs").locator("tbody tr")
 
 
+def run_cell(page: Page, place: int) -> Locator:
+    """Run a cell, wait until no cell runs, and give what it puts out."""
+    cell = page.locator(".jp-Notebook .jp-CodeCell").nth(place)
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    page.wait_for_timeout(300)
+    expect(page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0, timeout=PATIENCE)
+    return cell.locator(".jp-OutputArea-output")
+
+
 def wait_until_it_fits(element: Locator) -> None:
     """Wait until nothing of an element is cut off at the right: a page takes a while to settle in a new width."""
     handle = element.element_handle()

@@ -26,7 +26,7 @@ from prefect_nbviz.demo.server import PrivateServer
 TESTS = Path(__file__).parents[1]
 sys.path.insert(0, str(TESTS))
 
-from notebook_page import ARGUMENTS, PATIENCE, add_cells, find_chromium, open_notebook  # noqa: E402  # see above
+from notebook_page import ARGUMENTS, PATIENCE, add_cells, find_chromium, open_notebook, run_cell  # noqa: E402  # see above
 
 SEED_HISTORY = Path(__file__).with_name("seed_history.py")
 SHOW = """\
@@ -54,16 +54,6 @@ WATCH = """\
   addEventListener("click", () => { stage.began = now(); stage.drawn = 0; }, true);
 }
 """
-
-
-def run(page: Page, place: int) -> str:
-    """Run a cell, and give what it puts out."""
-    cell = page.locator(".jp-Notebook .jp-CodeCell").nth(place)
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Control+Enter")
-    page.wait_for_timeout(300)
-    expect(page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0, timeout=PATIENCE)
-    return cell.locator(".jp-OutputArea-output").last.inner_text()
 
 
 def load(page: Page) -> float:
@@ -95,11 +85,11 @@ def measure(runs: int, rounds: int) -> tuple[float, float]:
             browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
             page = browser.new_page(viewport={"width": 1300, "height": 1100})
             open_notebook(page, lab.wait_until_it_answers())
-            run(page, 0)
+            run_cell(page, 0)
             page.locator(".nbviz-controls").wait_for()
             page.evaluate(WATCH)
             load(page)  # what is read once, such as modules
-            turns = [(load(page), float(run(page, 1).split()[1])) for _ in range(rounds)]
+            turns = [(load(page), float(run_cell(page, 1).last.inner_text().split()[1])) for _ in range(rounds)]
             browser.close()
     drawn, read = (statistics.median(times) for times in zip(*turns, strict=True))
     return drawn, read

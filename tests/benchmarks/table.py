@@ -18,14 +18,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, sync_playwright
 
 from prefect_nbviz.demo.lab import NOTEBOOK, PrivateLab
 
 TESTS = Path(__file__).parents[1]
 sys.path.insert(0, str(TESTS))
 
-from notebook_page import ARGUMENTS, PATIENCE, add_cells, find_chromium, open_notebook  # noqa: E402  # see above
+from notebook_page import ARGUMENTS, PATIENCE, add_cells, find_chromium, open_notebook, run_cell  # noqa: E402  # see above
 
 MAKE = """\
 import sys, time
@@ -60,19 +60,9 @@ WATCH = """\
 """
 
 
-def run(page: Page, place: int) -> str:
-    """Run a cell, and give what it puts out."""
-    cell = page.locator(".jp-Notebook .jp-CodeCell").nth(place)
-    cell.locator(".cm-content").click()
-    page.keyboard.press("Control+Enter")
-    page.wait_for_timeout(300)
-    expect(page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0, timeout=PATIENCE)
-    return cell.locator(".jp-OutputArea-output").inner_text()
-
-
 def shown(page: Page) -> tuple[float, float, float]:
     """Show the runs: give the seconds to the drawn rows, those of Python alone, and of showing them again."""
-    _, begin, python, again, _ = run(page, 1).split()
+    _, begin, python, again, _ = run_cell(page, 1).inner_text().split()
     page.wait_for_timeout(1_000)
     return page.evaluate("stage.drawn") / 1_000 - float(begin), float(python), float(again)
 
@@ -110,7 +100,7 @@ def measure(runs: int, times: int) -> tuple[tuple[float, float, float], dict[str
             browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
             page = browser.new_page(viewport={"width": 1300, "height": 1100})
             open_notebook(page, address)
-            run(page, 0)
+            run_cell(page, 0)
             table = page.locator(".nbviz-table")
             table.wait_for()
             page.evaluate(WATCH)
