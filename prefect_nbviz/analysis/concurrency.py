@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from prefect_nbviz import frames, schema
+from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.errors import FrameError, QueryError, did_you_mean
 
 Integers = npt.NDArray[np.int64]
@@ -44,7 +44,7 @@ def concurrency_steps(
     Returns
     -------
     pandas.DataFrame
-        The columns of `schema.CONCURRENCY`, group by group, of which the one that was most at once is the first, and
+        The columns of `tables.CONCURRENCY`, group by group, of which the one that was most at once is the first, and
         in order of time. A number holds from its `time` until the next row of its group; before the first it is 0.
         `attrs["prefect_nbviz"]` is that of `intervals`, with `by`, with `runs`, how many the intervals are of, and with
         the `begin` and `end` of all running stays, None if there are none.
@@ -83,7 +83,7 @@ def concurrency_steps(
     np.maximum.at(most, of_group, running)
     order = np.lexsort((time, of_group, -most[of_group]))
     data = {"group": texts[of_group[order]], "time": _times(time[order]), "running": running[order]}
-    steps = frames.typed(data, schema.CONCURRENCY)
+    steps = frames.typed(data, tables.CONCURRENCY)
     ends = [one.isoformat() for one in _times(np.array([begin.min(), end.max()]))] if len(stays) else [None, None]
     about: dict[str, Any] = {"kind": "concurrency", "by": by, "begin": ends[0], "end": ends[1]}
     about["runs"] = int(intervals["run_id"].nunique())
@@ -102,7 +102,7 @@ def concurrency_table(steps: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each group, in the order of `steps`, with the columns of `schema.CONCURRENCY_TABLE`. The mean is
+        A row for each group, in the order of `steps`, with the columns of `tables.CONCURRENCY_TABLE`. The mean is
         weighted by time, over the same stretch for all groups: from the `begin` to the `end` in the attrs, at which
         the first running stay of all began and the last ended. It is the time that the runs of the group ran in all,
         divided by the length of that stretch. `attrs["prefect_nbviz"]` is that of `steps`.
@@ -122,12 +122,12 @@ def concurrency_table(steps: pd.DataFrame) -> pd.DataFrame:
     >>> concurrency_table(concurrency_steps(spans))[["most", "mean"]].to_numpy().tolist()
     [[2.0, 1.25]]
     """
-    frames.require(steps, schema.names(schema.CONCURRENCY), made_by="concurrency_steps()")
+    frames.require(steps, schema.names(tables.CONCURRENCY), made_by="concurrency_steps()")
     about = steps.attrs.get(frames.ATTRS, {})
     if "end" not in about:
         raise FrameError("The steps do not say how far they go: pass them as concurrency_steps() gives them.")
     if steps.empty:
-        table = frames.empty(schema.CONCURRENCY_TABLE)
+        table = frames.empty(tables.CONCURRENCY_TABLE)
     else:
         table = _table(steps, *_micros(pd.Series(pd.to_datetime([about["begin"], about["end"]], format="ISO8601"))))
     table.attrs[frames.ATTRS] = copy.deepcopy(about)
@@ -145,7 +145,7 @@ def _table(steps: pd.DataFrame, begin: int, end: int) -> pd.DataFrame:
     peaks = peaks[np.diff(group[peaks], prepend=-1) != 0]
     mean = np.add.reduceat(running * (until - time), first) / max(end - begin, 1)
     data = {"group": texts, "most": most, "most_since": _times(time[peaks]), "mean": mean}
-    return frames.typed(data, schema.CONCURRENCY_TABLE)
+    return frames.typed(data, tables.CONCURRENCY_TABLE)
 
 
 def _values(stays: pd.DataFrame, by: str | None, runs: pd.DataFrame | None) -> pd.Series[Any]:

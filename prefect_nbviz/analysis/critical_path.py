@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from prefect_nbviz import frames, schema
+from prefect_nbviz import frames, tables
 from prefect_nbviz.analysis.dependencies import Dependencies
 from prefect_nbviz.errors import FrameError
 
@@ -53,7 +53,7 @@ def critical_path(task_runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each task run, in the order of their start and end, with the columns of `schema.CRITICAL_PATH`. Those that
+        A row for each task run, in the order of their start and end, with the columns of `tables.CRITICAL_PATH`. Those that
         have not ended, or ended before they started, come last and have neither times nor slack.
         `attrs["prefect_nbviz"]` is that of `task_runs`, with `begin` and `end`, at which the first started and the
         last ended; `not_ended`, how many have no times here; `unlinked`, how many have no dependency though another
@@ -88,7 +88,7 @@ def critical_path(task_runs: pd.DataFrame) -> pd.DataFrame:
     rows, start, end = _in_order(task_runs)
     timed = task_runs.iloc[rows[: len(start)]]
     found = Dependencies.of(start, end, timed["task_run_id"].tolist(), timed["upstream_task_run_ids"].tolist())
-    path = frames.typed(_data(task_runs.iloc[rows].reset_index(drop=True), found), schema.CRITICAL_PATH)
+    path = frames.typed(_data(task_runs.iloc[rows].reset_index(drop=True), found), tables.CRITICAL_PATH)
     path.attrs[frames.ATTRS] = copy.deepcopy(task_runs.attrs.get(frames.ATTRS, {})) | {
         "kind": "critical_path",
         "begin": _iso(start, np.min),

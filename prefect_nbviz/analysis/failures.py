@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from prefect_nbviz import frames, schema
+from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.states import FAILURE_TYPES
 
 _NEEDED = ("state_type", "state_name", "state_message", "flow_name", "expected_start_time", "start_time", "end_time")
@@ -82,7 +82,7 @@ def failure_table(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each message, with the columns of `schema.FAILURES`. Messages are the same when they are so with
+        A row for each message, with the columns of `tables.FAILURES`. Messages are the same when they are so with
         their numbers, ids, times, addresses and paths masked, which stand in `pattern` as `<n>`, `<uuid>`, `<hex>`,
         `<time>`, `<url>` and `<path>`; white space is one space, and no more than the first 2,000 letters count.
         Runs whose state says nothing are a row of their own. `attrs["prefect_nbviz"]` is that of `runs`, so that it
@@ -115,8 +115,8 @@ def failure_table(runs: pd.DataFrame) -> pd.DataFrame:
     failed = failed.sort_values("seen", kind="stable", na_position="first", ignore_index=True)
     rows = [_row(pattern, group) for pattern, group in failed.groupby("pattern", sort=False, dropna=False)]
     rows.sort(key=lambda row: row["runs"], reverse=True)
-    data = {name: [row[name] for row in rows] for name in schema.names(schema.FAILURES)}
-    table = frames.typed(data, schema.FAILURES)
+    data = {name: [row[name] for row in rows] for name in schema.names(tables.FAILURES)}
+    table = frames.typed(data, tables.FAILURES)
     table.attrs[frames.ATTRS] = copy.deepcopy(runs.attrs.get(frames.ATTRS, {})) | {"kind": "failures"}
     return table
 

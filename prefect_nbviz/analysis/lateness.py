@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from prefect_nbviz import frames, percentiles, schema
+from prefect_nbviz import frames, percentiles, schema, tables
 from prefect_nbviz.analysis.groups import Groups, words
 from prefect_nbviz.analysis.intervals import utc
 from prefect_nbviz.errors import QueryError
@@ -55,7 +55,7 @@ def lateness_table(
     Returns
     -------
     pandas.DataFrame
-        A row for each group, that of most late runs first: the columns of `by`, then those of `schema.LATENESS`.
+        A row for each group, that of most late runs first: the columns of `by`, then those of `tables.LATENESS`.
         Percentiles are those of `duration_table`. `attrs["prefect_nbviz"]` is that of `runs`, with `by`, `tz`,
         `threshold` in seconds, and `runs`: how many there are.
 
@@ -119,7 +119,7 @@ def schedule_gaps(runs: pd.DataFrame, *, factor: float = 1.5, until: datetime | 
     Returns
     -------
     pandas.DataFrame
-        A row for each gap, the longest first, with the columns of `schema.SCHEDULE_GAPS`. `attrs["prefect_nbviz"]`
+        A row for each gap, the longest first, with the columns of `tables.SCHEDULE_GAPS`. `attrs["prefect_nbviz"]`
         is that of `runs`, so that it tells whether they are all that match, with `factor`, and `deployments`: how
         many were looked at.
 
@@ -154,8 +154,8 @@ def schedule_gaps(runs: pd.DataFrame, *, factor: float = 1.5, until: datetime | 
     made = runs[needed][runs["auto_scheduled"].astype("bool") & runs["expected_start_time"].notna()]
     by_deployment = made.dropna(subset="deployment_id").groupby("deployment_id", sort=False)
     rows = [row for _, group in by_deployment for row in _gaps(group, factor, end)]
-    data = {name: [row[name] for row in rows] for name in schema.names(schema.SCHEDULE_GAPS)}
-    gaps = frames.typed(data, schema.SCHEDULE_GAPS)
+    data = {name: [row[name] for row in rows] for name in schema.names(tables.SCHEDULE_GAPS)}
+    gaps = frames.typed(data, tables.SCHEDULE_GAPS)
     gaps = gaps.sort_values("length", ascending=False, kind="stable", ignore_index=True)
     about = {"kind": "schedule_gaps", "factor": factor, "deployments": len(by_deployment)}
     gaps.attrs[frames.ATTRS] = copy.deepcopy(runs.attrs.get(frames.ATTRS, {})) | about
@@ -196,7 +196,7 @@ def _table(groups: Groups, measured: pd.DataFrame, limit: int) -> pd.DataFrame:
         "late_share": np.where(runs > 0, late / np.maximum(runs, 1), np.nan),
         **dict(zip(_PERCENTS, lengths.T, strict=True)),
     }
-    return frames.typed(data, schema.LATENESS)
+    return frames.typed(data, tables.LATENESS)
 
 
 def _gaps(group: pd.DataFrame, factor: float, end: int | None) -> Iterator[dict[str, Any]]:

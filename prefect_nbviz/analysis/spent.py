@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from prefect_nbviz import frames, schema
+from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.analysis.groups import HOURS, Groups, words
 from prefect_nbviz.errors import FrameError
 
 Integers = npt.NDArray[np.int64]
 
-PARTS = tuple(column.name for column in schema.TIME_SPENT if column.dtype == schema.DURATION)[:-2]
+PARTS = tuple(column.name for column in tables.TIME_SPENT if column.dtype == schema.DURATION)[:-2]
 """What the time of a run is divided into; the last one is what the others leave."""
 
 _NEEDED = ("run_kind", "run_id", "run_name", "state_type", "state_name", "start_time", "end_time", "is_open")
@@ -64,7 +64,7 @@ def time_spent(
     -------
     pandas.DataFrame
         A row for each group, the largest `spent` first, which is `total` - `scheduled`: `run_kind`, the columns of `by`, then those of
-        `schema.TIME_SPENT`, durations as timedelta64[us]. Where runs are rows, `run_name` follows `run_id`. Flow
+        `tables.TIME_SPENT`, durations as timedelta64[us]. Where runs are rows, `run_name` follows `run_id`. Flow
         runs and task runs are never in one row, since the one waits while the other runs; a flow run waits for its
         subflow runs likewise, and both count.
 
@@ -187,4 +187,4 @@ def _table(groups: Groups, lengths: Integers, is_open: npt.NDArray[np.bool_]) ->
         "spent": sums[:, np.array(PARTS) != "scheduled"].sum(axis=1).astype("timedelta64[us]"),
         "total": sums.sum(axis=1).astype("timedelta64[us]"),
     }
-    return pd.concat([groups.keys, frames.typed(data, schema.TIME_SPENT)], axis=1)
+    return pd.concat([groups.keys, frames.typed(data, tables.TIME_SPENT)], axis=1)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from prefect_nbviz import frames, schema
+from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.clock import Integers, TimeAxis, clock_text, micros, zone_of
 from prefect_nbviz.charts.style import HOVER, figure, note
 from prefect_nbviz.charts.words import NONE, coverage, cut, duration_text, safe
@@ -69,14 +69,14 @@ def plot_concurrency(steps: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
     --------
     >>> steps = frames.typed({
     ...     "group": [None] * 2, "time": ["2026-01-01T06:00Z", "2026-01-01T06:30Z"], "running": [3, 0],
-    ... }, schema.CONCURRENCY)
+    ... }, tables.CONCURRENCY)
     >>> steps.attrs["prefect_nbviz"] = {
     ...     "runs": 3, "begin": "2026-01-01T06:00:00+00:00", "end": "2026-01-01T07:00:00+00:00",
     ... }
     >>> plot_concurrency(steps).layout.annotations[0].text
     'at most 3 · mean 1.5 · first 2026-01-01 06:00:00 UTC'
     """
-    frames.require(steps, schema.names(schema.CONCURRENCY), made_by="concurrency_steps()")
+    frames.require(steps, schema.names(tables.CONCURRENCY), made_by="concurrency_steps()")
     about = steps.attrs.get(frames.ATTRS, {})
     if "end" not in about:
         raise FrameError("The steps do not say how far they go: pass them as concurrency_steps() gives them.")

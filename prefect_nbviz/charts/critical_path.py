@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from prefect_nbviz import frames, schema
+from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.bars import ROW
 from prefect_nbviz.charts.clock import TimeAxis, clock_text, micros, zone_of
 from prefect_nbviz.charts.style import HOVER, figure, note, palette
@@ -58,16 +58,16 @@ def plot_critical_path(path: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "l
 
     Examples
     --------
-    >>> path = frames.typed({name: [None] for name in schema.names(schema.CRITICAL_PATH)} | {
+    >>> path = frames.typed({name: [None] for name in schema.names(tables.CRITICAL_PATH)} | {
     ...     "task_run_id": ["a"], "name": ["load"], "state_type": ["COMPLETED"], "state_name": ["Completed"],
     ...     "start_time": ["2026-01-01T06:00:00Z"], "end_time": ["2026-01-01T06:00:10Z"],
     ...     "duration": pd.to_timedelta(["10s"]), "path_place": [1],
     ...     "slack": pd.to_timedelta(["0s"]), "saving": pd.to_timedelta(["10s"]),
-    ... }, schema.CRITICAL_PATH)
+    ... }, tables.CRITICAL_PATH)
     >>> plot_critical_path(path).layout.annotations[0].text
     'The path: 1 task run, 10 s of 10 s'
     """
-    frames.require(path, schema.names(schema.CRITICAL_PATH), made_by="critical_path()")
+    frames.require(path, schema.names(tables.CRITICAL_PATH), made_by="critical_path()")
     zone, timed = zone_of(tz), path[path["end_time"].notna()]
     rows = _drawn(timed)
     subtitle = _subtitle(path, len(rows))

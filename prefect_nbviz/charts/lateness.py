@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from prefect_nbviz import frames, schema
+from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.style import HOVER, figure, fill, note, palette
 from prefect_nbviz.charts.words import coverage, duration_text, message_lines
@@ -55,7 +55,7 @@ def plot_lateness(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     >>> plot_lateness(pd.DataFrame({"flow_name": ["etl"], **counts, **lengths})).data[2].text[0]
     ' 25% · p95 1 min 20 s'
     """
-    frames.require(table, schema.names(schema.LATENESS), made_by="lateness_table()")
+    frames.require(table, schema.names(tables.LATENESS), made_by="lateness_table()")
     groups, subtitle = Groups.of(table), _subtitle(table)
     if not table["runs"].any():
         empty = figure(_TITLE, subtitle, theme=theme, plot=160)

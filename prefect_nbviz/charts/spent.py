@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from prefect_nbviz import frames, schema
+from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.clock import Integers
 from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.scales import Scale
@@ -64,7 +64,7 @@ def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
     >>> plot_time_spent(table).data[0].hovertext[0]
     '<b>etl</b><br>Running: 1 min 30 s, 100.0% of 1 min 30 s'
     """
-    frames.require(table, schema.names(schema.TIME_SPENT), made_by="time_spent()")
+    frames.require(table, schema.names(tables.TIME_SPENT), made_by="time_spent()")
     groups, totals = Groups.of(table), _micros(table["spent"])
     subtitle = _subtitle(table, len(groups.drawn), totals)
     if not len(table):

@@ -37,6 +37,7 @@ FLOORS = {
     "query": 2,
     "recipe": 2,
     "steps": 2,
+    "tables": 2,
     "window": 1,
     "reading": 3,
     "charts": 3,

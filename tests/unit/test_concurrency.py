@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_nbviz import concurrency_steps, concurrency_table, frames, plot_concurrency, schema
+from prefect_nbviz import concurrency_steps, concurrency_table, frames, plot_concurrency, tables
 from prefect_nbviz.charts.concurrency import MAX_GROUPS_DRAWN, MAX_STEPS_DRAWN
 from prefect_nbviz.errors import FrameError, QueryError
 
@@ -101,12 +101,12 @@ def test_groups_are_columns_of_the_intervals_or_of_runs() -> None:
 def test_nothing_gives_every_column_and_what_cannot_be_is_refused() -> None:
     for rows in ([], [(0, 3, "PENDING", False, ())], [(0, 0, "RUNNING", False, ())]):
         steps = concurrency_steps(frame(rows))
-        assert steps.dtypes.map(str).to_dict() == frames.empty(schema.CONCURRENCY).dtypes.map(str).to_dict()
+        assert steps.dtypes.map(str).to_dict() == frames.empty(tables.CONCURRENCY).dtypes.map(str).to_dict()
         table = concurrency_table(steps)
-        assert table.dtypes.map(str).to_dict() == frames.empty(schema.CONCURRENCY_TABLE).dtypes.map(str).to_dict()
+        assert table.dtypes.map(str).to_dict() == frames.empty(tables.CONCURRENCY_TABLE).dtypes.map(str).to_dict()
         assert table.empty
     with pytest.raises(FrameError, match="how far they go"):
-        concurrency_table(frames.empty(schema.CONCURRENCY))
+        concurrency_table(frames.empty(tables.CONCURRENCY))
     with pytest.raises(FrameError, match="no time zone"):
         concurrency_steps(frame([(0, 1, "RUNNING", False, ())]).assign(start_time=pd.Timestamp("2026-01-01")))
     with pytest.raises(FrameError, match="lacks 'is_open'"):
@@ -167,4 +167,4 @@ def test_nothing_to_draw_says_so_and_names_stay_text() -> None:
     assert "<img" not in json.dumps(json.loads(fig.to_json()))
     assert fig.layout.title.subtitle.text == "1 run drawn, of 3 that match"
     with pytest.raises(FrameError, match="how far they go"):
-        plot_concurrency(frames.empty(schema.CONCURRENCY))
+        plot_concurrency(frames.empty(tables.CONCURRENCY))

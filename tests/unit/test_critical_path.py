@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_nbviz import critical_path, frames, plot_critical_path, schema
+from prefect_nbviz import critical_path, frames, plot_critical_path, tables
 from prefect_nbviz.charts.critical_path import MAX_TASK_RUNS_DRAWN
 from prefect_nbviz.errors import FrameError
 
@@ -151,7 +151,7 @@ def test_what_has_not_ended_is_said_and_what_never_ran_took_no_time() -> None:
 def test_nothing_gives_every_column_and_what_cannot_be_is_refused() -> None:
     for runs in (frame([]), frame([(0, None, ())]).head(0)):
         path = critical_path(runs)
-        assert path.dtypes.map(str).to_dict() == frames.empty(schema.CRITICAL_PATH).dtypes.map(str).to_dict()
+        assert path.dtypes.map(str).to_dict() == frames.empty(tables.CRITICAL_PATH).dtypes.map(str).to_dict()
         assert path.attrs[frames.ATTRS]["end"] is None
     assert len(critical_path(frame([(0, None, ())]))) == 1
     with pytest.raises(FrameError, match="are of 2: pass"):

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_nbviz import failure_table, frames, schema
+from prefect_nbviz import failure_table, frames, schema, tables
 from prefect_nbviz.analysis.failures import failure_patterns, message_pattern
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.states import STATE_NAMES
@@ -94,7 +94,7 @@ def frame(rows: list[tuple[Any, ...]], *, ids: str = "task_run_id") -> pd.DataFr
 def test_every_run_that_failed_is_in_one_row(rows: list[Any]) -> None:
     runs = frame(rows)
     table = failure_table(runs)
-    assert [*table.columns] == schema.names(schema.FAILURES)
+    assert [*table.columns] == schema.names(tables.FAILURES)
     failed = [(place, row) for place, row in enumerate(rows) if row[0] in {"Failed", "TimedOut", "Crashed"}]
     expected = Counter(message_pattern(row[1] or "") or None for _, row in failed)
     found = {None if pd.isna(one.pattern) else one.pattern: one for one in table.itertuples()}
@@ -119,7 +119,7 @@ def test_flow_runs_have_no_tasks_and_an_empty_table_has_every_column() -> None:
     assert table["task_keys"].tolist() == [()]
     assert table.attrs[frames.ATTRS] == {"truncated": True, "kind": "failures"}
     empty = failure_table(frame([]))
-    assert empty.dtypes.equals(frames.empty(schema.FAILURES).dtypes)
+    assert empty.dtypes.equals(frames.empty(tables.FAILURES).dtypes)
     with pytest.raises(FrameError, match="lacks 'state_message'"):
         failure_table(runs.drop(columns="state_message"))
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_nbviz import frames, lateness_table, plot_lateness, schedule_gaps, schema
+from prefect_nbviz import frames, lateness_table, plot_lateness, schedule_gaps, schema, tables
 from prefect_nbviz.errors import FrameError, QueryError
 
 EVIL = "<img src=x onerror=alert(1)>%{x}$y$"
@@ -128,7 +128,7 @@ def test_the_night_in_which_the_clocks_go_back_has_an_hour_twice() -> None:
 @pytest.mark.parametrize("by", [("flow_name", "hour_of_day"), ("hour",), ("tags",), ()])
 def test_nothing_is_an_empty_table_and_a_chart_that_says_so(by: tuple[str, ...]) -> None:
     table = lateness_table(frame([]), by=by)
-    dtypes = frames.empty(schema.LATENESS).dtypes
+    dtypes = frames.empty(tables.LATENESS).dtypes
     assert [*table.columns] == [*by, *dtypes.index]
     assert table[[*dtypes.index]].dtypes.equals(dtypes)
     assert plot_lateness(table).layout.annotations[0].text == "No runs that have started or are due"
@@ -203,7 +203,7 @@ def test_the_gaps_are_those_of_a_plain_loop(starts: list[Any], factor: float, un
 
 def test_a_schedule_without_gaps_has_none_and_says_how_many_were_looked_at() -> None:
     gaps = schedule_gaps(scheduled([(one, at, True) for one in "de" for at in range(0, 600, 60)]))
-    assert gaps.dtypes.equals(frames.empty(schema.SCHEDULE_GAPS).dtypes)
+    assert gaps.dtypes.equals(frames.empty(tables.SCHEDULE_GAPS).dtypes)
     assert len(gaps) == 0
     assert gaps.attrs[frames.ATTRS] == {"kind": "schedule_gaps", "factor": 1.5, "deployments": 2}
     assert schedule_gaps(scheduled([])).dtypes.equals(gaps.dtypes)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_nbviz import frames, plot_time_spent, schema, state_intervals, time_spent
+from prefect_nbviz import frames, plot_time_spent, schema, state_intervals, tables, time_spent
 from prefect_nbviz.analysis.spent import PARTS
 from prefect_nbviz.charts.groups import MAX_GROUPS_DRAWN
 from prefect_nbviz.errors import FrameError, QueryError
@@ -185,7 +185,7 @@ def test_what_would_count_twice_or_is_not_there_is_refused() -> None:
 @pytest.mark.parametrize("by", ["run_id", "flow_name", "tags", "hour"])
 def test_nothing_is_an_empty_table_and_a_chart_that_says_so(by: str) -> None:
     table = time_spent(state_intervals(history([]), as_of=AS_OF), by=by, runs=rows_of([]))
-    dtypes = frames.empty(schema.TIME_SPENT).dtypes
+    dtypes = frames.empty(tables.TIME_SPENT).dtypes
     assert table[[*dtypes.index]].dtypes.equals(dtypes)
     assert by in table
     assert plot_time_spent(table).layout.annotations[0].text == "No stays to add up"
