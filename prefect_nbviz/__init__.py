@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.analysis.critical_path import critical_path
     from prefect_nbviz.analysis.durations import duration_table
     from prefect_nbviz.analysis.failures import failure_table
+    from prefect_nbviz.analysis.grid import run_grid
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.analysis.lateness import lateness_table, schedule_gaps
     from prefect_nbviz.analysis.spent import time_spent
@@ -76,6 +77,7 @@ _HOMES = {
     "read_states": "reading.histories",
     "read_task_runs": "reading.runs",
     "run_counts": "analysis.counts",
+    "run_grid": "analysis.grid",
     "schedule_gaps": "analysis.lateness",
     "state_intervals": "analysis.intervals",
     "tag_columns": "analysis.value_columns",
@@ -119,6 +121,7 @@ __all__ = [
     "read_states",
     "read_task_runs",
     "run_counts",
+    "run_grid",
     "schedule_gaps",
     "state_intervals",
     "tag_columns",

@@ -85,3 +85,31 @@ CRITICAL_PATH = (
     Column("slack", DURATION, "how much longer it could have taken without moving the end"),
     Column("saving", DURATION, "how much earlier the end would have been, had it taken no time"),
 )
+
+RUN_GRID = (
+    Column("flow_name", REPEATED_TEXT, "name of the flow"),
+    Column("flow_run_id", TEXT, "id of the flow run"),
+    Column("flow_run_name", REPEATED_TEXT, "name of the flow run"),
+    Column("flow_run_time", TIME, "when it started, or was to start; if its row is not known, when its first task was"),
+    Column(
+        "flow_run_duration",
+        DURATION,
+        "its duration; if its row is not known, from the first start to the last end of its task runs",
+    ),
+    Column("flow_state_type", STATE_TYPE, "type of its state; missing if its row is not known"),
+    Column("flow_state_name", REPEATED_TEXT, "name of its state; missing if its row is not known"),
+    Column("is_flow_run_known", FLAG, "whether the row of the flow run was there"),
+    Column("task", REPEATED_TEXT, "name of the task, without the hash of its code; missing if there is no task run"),
+    Column("task_place", COUNT, "place of the task in the usual order of its flow, from 1; 0 if there is no task run"),
+    Column("task_keys", TUPLE, "keys of the task, a tuple of text: other code has another"),
+    Column("runs", COUNT, "how many task runs; a mapped task has many, a flow run that ran no task 0"),
+    Column("state_type", STATE_TYPE, "the worst state type of them, in the order of `WORST_FIRST`"),
+    Column("state_name", REPEATED_TEXT, "name of most states of that type; of as many, the first in the alphabet"),
+    Column("failed", COUNT, "how many of them failed or crashed"),
+    Column("attempts", COUNT, "the largest run_count of them"),
+    Column("start_time", TIME, "when the first of them started"),
+    Column("end_time", TIME, "when the last of them ended; missing while one has not ended"),
+    Column("duration", DURATION, "end_time - start_time: the time that passed, however many ran at once"),
+    Column("summed_duration", DURATION, "the sum of the durations of those that have one; missing if none has"),
+    Column("task_run_ids", TUPLE, "their ids, a tuple of text, in the order of their start"),
+)

@@ -38,6 +38,7 @@ FLOORS = {
     "recipe": 2,
     "steps": 2,
     "tables": 2,
+    "task_keys": 1,
     "window": 1,
     "reading": 3,
     "charts": 3,
