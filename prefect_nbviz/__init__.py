@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prefect_nbviz.analysis.comparison import compare_runs
     from prefect_nbviz.analysis.concurrency import concurrency_steps, concurrency_table
     from prefect_nbviz.analysis.counts import run_counts
     from prefect_nbviz.analysis.critical_path import critical_path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.analysis.grid import run_grid
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.analysis.lateness import lateness_table, schedule_gaps
+    from prefect_nbviz.analysis.parameter_differences import parameter_differences
     from prefect_nbviz.analysis.spent import time_spent
     from prefect_nbviz.analysis.value_columns import parameter_columns, tag_columns
     from prefect_nbviz.charts.concurrency import plot_concurrency
@@ -50,6 +52,7 @@ _HOMES = {
     "TaskRunQuery": "query",
     "TaskWatch": "widgets.watch",
     "check": "reading.checking",
+    "compare_runs": "analysis.comparison",
     "concurrency_steps": "analysis.concurrency",
     "concurrency_table": "analysis.concurrency",
     "count_runs": "reading.tallies",
@@ -60,6 +63,7 @@ _HOMES = {
     "lateness_table": "analysis.lateness",
     "load_ipython_extension": "magics",
     "parameter_columns": "analysis.value_columns",
+    "parameter_differences": "analysis.parameter_differences",
     "plot_concurrency": "charts.concurrency",
     "plot_critical_path": "charts.critical_path",
     "plot_durations": "charts.durations",
@@ -94,6 +98,7 @@ __all__ = [
     "TaskRunQuery",
     "TaskWatch",
     "check",
+    "compare_runs",
     "concurrency_steps",
     "concurrency_table",
     "count_runs",
@@ -104,6 +109,7 @@ __all__ = [
     "lateness_table",
     "load_ipython_extension",
     "parameter_columns",
+    "parameter_differences",
     "plot_concurrency",
     "plot_critical_path",
     "plot_durations",

@@ -6,6 +6,7 @@ PrefectNbvizError
 ├── FrameError            a frame without the columns that are needed (also a ValueError)
 ├── DemoError             the demo cannot start
 ├── PresetError           the file of saved filters cannot be read or written, or has none of that name
+├── MissingPackageError   a package that few need is not installed (also an ImportError)
 └── ServerError           the server, or the way to it
     ├── NotConnectedError     no API URL is set
     ├── UnreachableError      nothing answers there, or it stopped answering
@@ -49,6 +50,10 @@ class DemoError(PrefectNbvizError):
 
 class PresetError(PrefectNbvizError):
     """The file of saved filters cannot be read or written, or has none of that name."""
+
+
+class MissingPackageError(PrefectNbvizError, ImportError):
+    """A package that few need is not installed."""
 
 
 class ServerError(PrefectNbvizError):
