@@ -131,7 +131,7 @@ def _id_column(before: pd.DataFrame, after: pd.DataFrame) -> str:
     ids = frames.id_column(before)
     if ids != frames.id_column(after):
         raise FrameError("One of the frames has flow runs and the other task runs: compare two of a kind.")
-    if both := len({*before[ids]} & {*after[ids]}):
+    if both := int(before[ids].isin(after[ids]).sum()):
         raise FrameError(f"{both:,} of the runs are in both frames: each run is either before or after.")
     return ids
 

@@ -21,6 +21,7 @@ ALPHA = 0.05
 _MOST_EXACT = 1_000  # pairs: the exact distribution of more takes seconds, and the normal one is as good
 _SURE = 4  # of each: 1 of 70 orders has all of one side first
 _TAILS = 2
+_EQUAL = 1e-7
 _COVERAGE = 0.95
 
 
@@ -46,13 +47,23 @@ def failure_p_value(ended: Sequence[int], failed: Sequence[int]) -> float:
     many = sum(failed)
     if many in {0, sum(ended)}:
         return math.nan
-    extremes = ((one, many - one) for one in (min(many, ended[0]), max(many - ended[1], 0)))
-    return _fisher(ended, failed) if min(_fisher(ended, one) for one in extremes) <= ALPHA else math.nan
-
-
-def _fisher(ended: Sequence[int], failed: Sequence[int]) -> float:
+    if _least_p_value(ended, many) > ALPHA:
+        return math.nan
     passed = [one - other for one, other in zip(ended, failed, strict=True)]
     return float(scipy_stats().fisher_exact([[*failed], passed]).pvalue)
+
+
+def _least_p_value(ended: Sequence[int], failed: int) -> float:
+    """Give the p-value of the least likely of all tables with these sums: as many failed on one side as can."""
+    most, least = min(failed, ended[0]), max(failed - ended[1], 0)
+    every = _log_ways(sum(ended), failed)
+    ways = (_log_ways(ended[0], one) + _log_ways(ended[1], failed - one) for one in (most, least))
+    one, other = (math.exp(many - every) for many in ways)
+    return one + other if math.isclose(one, other, rel_tol=_EQUAL) else min(one, other)
+
+
+def _log_ways(among: int, chosen: int) -> float:
+    return math.lgamma(among + 1) - math.lgamma(chosen + 1) - math.lgamma(among - chosen + 1)
 
 
 def longer_share(before: Integers, after: Integers) -> float:
