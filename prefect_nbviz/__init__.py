@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.charts.counts import plot_state_counts
     from prefect_nbviz.charts.critical_path import plot_critical_path
     from prefect_nbviz.charts.durations import plot_durations
+    from prefect_nbviz.charts.grid import plot_run_grid
     from prefect_nbviz.charts.history import plot_run_counts
     from prefect_nbviz.charts.lateness import plot_lateness
     from prefect_nbviz.charts.spent import plot_time_spent
@@ -69,6 +70,7 @@ _HOMES = {
     "plot_durations": "charts.durations",
     "plot_lateness": "charts.lateness",
     "plot_run_counts": "charts.history",
+    "plot_run_grid": "charts.grid",
     "plot_state_counts": "charts.counts",
     "plot_state_timeline": "charts.timeline",
     "plot_time_spent": "charts.spent",
@@ -115,6 +117,7 @@ __all__ = [
     "plot_durations",
     "plot_lateness",
     "plot_run_counts",
+    "plot_run_grid",
     "plot_state_counts",
     "plot_state_timeline",
     "plot_time_spent",

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_runs import BEGIN, MICRO, flow_runs, task_runs
 
-from prefect_nbviz import frames, run_grid, schema, tables
+from prefect_nbviz import frames, plot_run_grid, run_grid, schema, tables
 from prefect_nbviz.analysis.grid import WORST_FIRST
+from prefect_nbviz.charts.grid import run_grid_picks
 from prefect_nbviz.errors import FrameError, QueryError
 from prefect_nbviz.states import FAILURE_TYPES, STATE_NAMES, STATE_TYPES
 
@@ -137,3 +138,113 @@ def test_an_empty_grid_has_every_column_and_what_cannot_be_is_said() -> None:
     with pytest.raises(QueryError, match="last cannot be 0"):
         run_grid(empty, last=0)
     assert {*WORST_FIRST} == {*STATE_TYPES}
+
+
+EVIL = "<img src=x onerror=alert(1)>%{x}$y$"
+
+
+def day(runs: int, tasks: int, **more: Any) -> pd.DataFrame:
+    rows = [
+        {"flow_run_id": f"f{run}", "task_key": f"task_{task:03}-0a1b2c3d", "start": run * 60_000_000 + task, **more}
+        for run in range(runs)
+        for task in range(tasks)
+    ]
+    return task_runs(rows, matched=runs * tasks)
+
+
+def test_every_cell_is_drawn_once_where_its_run_and_task_are() -> None:
+    states = ["Completed", "Failed", "Running", "Cached"]
+    rows = [
+        {
+            "flow_run_id": f"f{place // 4}",
+            "task_key": f"t{place % 4}-0a1b2c3d",
+            "start": place * 1_000_000,
+            "length": None if states[place % 3] == "Running" else 1_000_000 * 4 ** (place % 5),
+            "state_name": states[place % 3],
+            "run_count": 1 + place % 2,
+        }
+        for place in range(20)
+    ]
+    grid = run_grid(task_runs(rows))
+    for color in ("state_type", "duration"):
+        figure, picks = plot_run_grid(grid, color=color), run_grid_picks(grid, color=color)
+        cells = [trace for trace in figure.data if trace.orientation == "h"]
+        assert len(figure.data) == len(picks.traces)
+        at = {
+            (round(base + 0.45), int(y)): (number, point)
+            for number, trace in enumerate(figure.data)
+            if trace in cells
+            for point, (base, y) in enumerate(zip(trace.base, trace.y, strict=True))
+        }
+        assert len(at) == 20
+        for (x, y), (number, point) in at.items():
+            assert picks.runs({"points": [[number, point]]}) == (f"run-{4 * x + y}",)
+            assert picks.marks([f"run-{4 * x + y}"])["points"][number] == [point]
+            name = rows[4 * x + y]["state_name"]
+            mark = figure.data[number].text[point]
+            again = name == "Completed" and rows[4 * x + y]["run_count"] > 1
+            plain = "↻" if again else ""
+            assert mark in {{"Failed": "✕", "Running": "▸"}.get(name, plain), "▲", "▼"}
+            assert color == "duration" or figure.data[number].name.endswith(name)
+        bars = [number for number, trace in enumerate(figure.data) if trace.yaxis == "y2"]
+        columns = [
+            picks.runs({"points": [[number, point]]}) for number in bars for point in range(len(figure.data[number].x))
+        ]
+        assert sorted(run for column in columns for run in column) == sorted(f"run-{place}" for place in range(20))
+        assert all(len(column) == 4 for column in columns)
+
+
+def test_a_cell_is_as_long_as_its_task_usually_takes_or_not() -> None:
+    lengths = [1_000_000, 1_000_000, 1_000_000, 490_000, 2_010_000, 700_000, 1_500_000]
+    rows = [{"flow_run_id": f"f{n}", "start": n * 10**8, "length": length} for n, length in enumerate(lengths)]
+    rows += [{"flow_run_id": "f8", "start": 9 * 10**8, "length": None, "state_name": "Running"}]
+    figure = plot_run_grid(run_grid(task_runs(rows)), color="duration")
+    found = {trace.name: [round(one + 0.45) for one in trace.base] for trace in figure.data if trace.orientation == "h"}
+    assert [*found.values()] == [[3], [5], [0, 1, 2], [6], [4], [7]]
+    assert "2 times its median" in figure.data[6].customdata[0]
+
+
+def test_what_is_not_drawn_is_said() -> None:
+    rows = [{"flow_run_id": f"f{run}", "start": run * 60_000_000} for run in range(60)]
+    both = task_runs([*rows, {"flow_run_id": "x", "flow_name": "ml"}], matched=90, truncated=True)
+    figure = plot_run_grid(run_grid(both))
+    assert figure.layout.title.text == "etl · last 50 of 60 runs"
+    assert figure.layout.title.subtitle.text == (
+        "50 runs drawn, of 90 that match; cells may be missing; 1 more flow is not drawn; bars on top span the task runs"
+    )
+    assert plot_run_grid(run_grid(both), flow="ml").layout.title.text == "ml · 1 run"
+    many = plot_run_grid(run_grid(day(3, 103)))
+    assert "3 more tasks are not drawn" in many.layout.title.subtitle.text
+    wide = plot_run_grid(run_grid(day(210, 1), last=300))
+    assert wide.layout.title.text == "etl · last 200 of 210 runs"
+    with pytest.raises(QueryError, match=r"flow cannot be 'elt'.* Did you mean 'etl'"):
+        plot_run_grid(run_grid(both), flow="elt")
+    with pytest.raises(QueryError, match=r"color cannot be 'state'"):
+        plot_run_grid(run_grid(both), color="state")
+    with pytest.raises(FrameError, match="as run_grid"):
+        plot_run_grid(both)
+
+
+@pytest.mark.parametrize("color", ["state_type", "duration"])
+def test_the_largest_grid_weighs_less_than_a_megabyte_and_strangers_are_harmless(color: str) -> None:
+    rows = day(50, 100, flow_name=EVIL, state_name="Completed", run_count=2)
+    rows["task_key"] = [f"{EVIL * 5}{key}" for key in rows["task_key"].astype("str")]
+    rows["flow_run_name"] = [f"{EVIL * 5}{run}" for run in rows["flow_run_id"]]
+    written = plot_run_grid(run_grid(rows), color=color).to_json()
+    assert len(written) < 1_000_000
+    assert "<img" not in written
+    assert "$y$" not in written
+
+
+def test_flow_runs_without_tasks_and_without_an_end_are_drawn() -> None:
+    flows = [{"flow_run_id": "f0", "name": "a", "state_name": "Failed"}]
+    flows += [{"flow_run_id": "f1", "name": "b", "start": 10**8, "length": None, "state_name": "Running"}]
+    grid = run_grid(task_runs([{"flow_run_id": "f1", "start": 10**8}]), flow_runs(flows))
+    figure = plot_run_grid(grid)
+    assert figure.data[0].x.tolist() == [0]
+    assert figure.data[1].x.tolist() == [1]
+    assert "no duration yet" in figure.data[1].hovertext[0]
+    assert run_grid_picks(grid).runs({"points": [[0, 0]]}) == ()
+    assert run_grid_picks(grid).runs({"points": [[1, 0]]}) == ("run-0",)
+    only = run_grid(frames.empty(schema.TASK_RUNS), flow_runs(flows))
+    assert run_grid_picks(only).runs({"points": []}) == ()
