@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.analysis.parameter_differences import parameter_differences
     from prefect_nbviz.analysis.spent import time_spent
     from prefect_nbviz.analysis.value_columns import parameter_columns, tag_columns
+    from prefect_nbviz.charts.comparison import plot_comparison
     from prefect_nbviz.charts.concurrency import plot_concurrency
     from prefect_nbviz.charts.counts import plot_state_counts
     from prefect_nbviz.charts.critical_path import plot_critical_path
@@ -65,6 +66,7 @@ _HOMES = {
     "load_ipython_extension": "magics",
     "parameter_columns": "analysis.value_columns",
     "parameter_differences": "analysis.parameter_differences",
+    "plot_comparison": "charts.comparison",
     "plot_concurrency": "charts.concurrency",
     "plot_critical_path": "charts.critical_path",
     "plot_durations": "charts.durations",
@@ -112,6 +114,7 @@ __all__ = [
     "load_ipython_extension",
     "parameter_columns",
     "parameter_differences",
+    "plot_comparison",
     "plot_concurrency",
     "plot_critical_path",
     "plot_durations",
