@@ -16,6 +16,7 @@ from prefect_nbviz.widgets.code import CodeView
 from prefect_nbviz.widgets.counts import CountsView
 from prefect_nbviz.widgets.durations import DurationsView
 from prefect_nbviz.widgets.errors import ErrorsView
+from prefect_nbviz.widgets.grid import GridView
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.stays import StaysView
 from prefect_nbviz.widgets.table import RunTable
@@ -24,7 +25,7 @@ _UTC = ZoneInfo("UTC")
 
 
 class RunViews(ipw.Tab):
-    """Table, counts, timeline, durations, errors and code; only the tab in front is drawn.
+    """Table, counts, timeline, grid, durations, errors and code; only the tab in front is drawn.
 
     Parameters
     ----------
@@ -41,6 +42,7 @@ class RunViews(ipw.Tab):
         self.table = RunTable(zone=zone)
         self.counts = CountsView(page, zone=zone)
         self.timeline = StaysView(page, zone=zone)
+        self.grid = GridView(page, zone=zone)
         self.durations = DurationsView(page=page, zone=zone)
         self.errors = ErrorsView(zone=zone)
         self.code = CodeView()
@@ -48,6 +50,7 @@ class RunViews(ipw.Tab):
             "Table": self.table,
             "Counts": self.counts,
             "Timeline": self.timeline,
+            "Grid": self.grid,
             "Durations": self.durations,
             "Errors": self.errors,
             "Code": self.code,
@@ -76,6 +79,7 @@ class RunViews(ipw.Tab):
         """
         self._draw("Table", lambda: self.table.show(runs))
         self._draw("Counts", lambda: self.counts.show_runs(runs, of=of))
+        self._draw("Grid", lambda: self.grid.show_runs(runs, of=of))
         self._draw("Durations", lambda: self.durations.show_runs(runs))
         self._draw("Errors", lambda: self.errors.show_runs(runs))
 
