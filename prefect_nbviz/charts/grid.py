@@ -134,7 +134,7 @@ def _across(drawn: GridCells, zone: ZoneInfo) -> dict[str, Any]:
     times = drawn.columns["flow_run_time"]
     clock = WallClock.over(times.dropna(), zone)
     shown = clock.times(times)
-    step = -(-len(shown) // _TICKS)
+    step = -(-max(len(shown), _LEAST_COLUMNS) // _TICKS)
     places = [*range(len(shown) - 1, -1, -step)]
     texts = ["" if pd.isna(shown[place]) else f"{shown[place]:%H:%M<br>%b %-d}" for place in places]
     return {

@@ -56,7 +56,7 @@ class GridView(ipw.VBox):
         self.last = ipw.Dropdown(description="Runs", options=_LASTS, value=LAST)
         self.caption = StatusLine()
         self.chart = Chart(page=page, description="What each task did in each of the last runs of a flow")
-        self._choices = ipw.HBox([self.flow, self.color, self.last], _dom_classes=("nbviz-row", "nbviz-choices"))
+        self._choices = ipw.HBox([self.flow, self.color, self.last], _dom_classes=("nbviz-row",))
         self._drawing = ipw.Box([self.chart], _dom_classes=("nbviz-timeline",))
         super().__init__([self._choices, self.caption, self._drawing])
         for choice in (self.flow, self.color, self.last):
