@@ -1,4 +1,4 @@
-"""What it costs to say where the time of 100,000 task runs went and how late as many flow runs were, and the charts.
+"""What it costs to say where the time of 100,000 task runs went, how they differ, how late runs were, and the charts.
 
     python tests/benchmarks/analysis.py [--runs 100000] [--rounds 5]
 
@@ -16,9 +16,13 @@ import pandas as pd
 from turns import medians
 
 from prefect_nbviz import (
+    compare_runs,
     lateness_table,
+    plot_comparison,
     plot_lateness,
+    plot_run_grid,
     plot_time_spent,
+    run_grid,
     schedule_gaps,
     schema,
     state_intervals,
@@ -60,6 +64,7 @@ def main() -> None:
         parser.add_argument(name, type=int, default=default)
     told = parser.parse_args()
     spans, rows, flows = made(told.runs)
+    many = rows.assign(task_key=[f"task_{place % 100}-0a1b2c3d" for place in range(told.runs)])
     calls = {
         "spent by run": (lambda: time_spent(spans), plot_time_spent),
         "task": (lambda: time_spent(spans, by="task_key", runs=rows), plot_time_spent),
@@ -67,6 +72,10 @@ def main() -> None:
         "hour": (lambda: time_spent(spans, by="hour", runs=rows, tz="Europe/Berlin"), plot_time_spent),
         "late by flow and hour": (lambda: lateness_table(flows, tz="Europe/Berlin"), plot_lateness),
         "late by tag": (lambda: lateness_table(flows, by="tags"), plot_lateness),
+        "grid": (lambda: run_grid(rows), plot_run_grid),
+        "grid of 50 x 100": (lambda: run_grid(many, last=50), plot_run_grid),
+        "halves compared": (lambda: compare_runs(rows[: told.runs // 2], rows[told.runs // 2 :]), plot_comparison),
+        "halves of 100 tasks": (lambda: compare_runs(many[: told.runs // 2], many[told.runs // 2 :]), plot_comparison),
     }
     assert time_spent(spans)["total"].sum() == by_groupby(spans).sum()
     tables = [table for table, _ in calls.values()]

@@ -8,10 +8,21 @@ from collections.abc import Iterator
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from made_runs import task_runs
 from playwright.sync_api import Browser, Page
 from plotly.offline import get_plotlyjs
 
-from prefect_nbviz import frames, plot_run_counts, plot_state_counts, plot_state_timeline, schema
+from prefect_nbviz import (
+    compare_runs,
+    frames,
+    plot_comparison,
+    plot_run_counts,
+    plot_run_grid,
+    plot_state_counts,
+    plot_state_timeline,
+    run_grid,
+    schema,
+)
 from prefect_nbviz.states import STATE_NAMES
 
 pytestmark = pytest.mark.browser
@@ -63,6 +74,14 @@ def history() -> go.Figure:
     return plot_run_counts(frames.typed(data, schema.RUN_COUNTS))
 
 
+def every_state(side: str) -> pd.DataFrame:
+    """Give a flow run with a task in every state, of names of 200 letters."""
+    tasks = [f"{'t' * 190}_{number:02}-0a1b2c3d" for number in range(len(NAMES))]
+    rows = [{"task_key": task, "state_name": name} for task, name in zip(tasks, NAMES, strict=True)]
+    ids = {"flow_run_id": side, "flow_run_name": side * 200}
+    return task_runs([row | ids | {"task_run_id": f"{side}{number}"} for number, row in enumerate(rows)])
+
+
 FIGURES = {
     "one run": lambda: timeline(1),
     "six runs": lambda: timeline(6),
@@ -72,6 +91,9 @@ FIGURES = {
         by="tags",
     ),
     "history": history,
+    "grid": lambda: plot_run_grid(run_grid(every_state("a"))),
+    "grid by duration": lambda: plot_run_grid(run_grid(every_state("a")), color="duration"),
+    "comparison": lambda: plot_comparison(compare_runs(every_state("a"), every_state("b"))),
 }
 
 
