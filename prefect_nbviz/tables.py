@@ -136,7 +136,7 @@ COMPARISON = (
     Column("p50_before", DURATION, "median of the durations of the units; missing where none has one"),
     Column("p50_after", DURATION, "likewise after"),
     Column("change", DURATION, "p50_after - p50_before"),
-    Column("change_low", DURATION, "lower end of an interval that holds the true change, with 95% at least"),
+    Column("change_low", DURATION, "lower end of an interval that holds the true change with about 95%"),
     Column("change_high", DURATION, "upper end of it"),
     Column("ratio", NUMBER, "p50_after / p50_before"),
     Column(
