@@ -146,6 +146,7 @@ def _rows(runs: pd.DataFrame, by: list[str], side: int) -> pd.DataFrame:
     for word in by:
         if word not in runs.columns and word not in HOURS:
             hint = did_you_mean(str(word), map(str, runs.columns))
+            hint = " Of flow runs, by='flow_name' compares flows." if word == _TASK_KEY else hint
             raise QueryError(f"by cannot be {word!r}.{hint} It is a column of the runs, 'hour' or 'hour_of_day'.")
     wanted = [*by, *(["expected_start_time"] if {*by} & {*HOURS} else [])]
     rows = {word: runs[word].reset_index(drop=True) for word in wanted if word in runs.columns}

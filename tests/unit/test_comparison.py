@@ -64,7 +64,7 @@ def units(rows: list[dict[str, Any]], side: str) -> dict[str, dict[str, list[dic
     return found
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(st.lists(RUN, max_size=20), st.lists(RUN, max_size=20))
 def test_the_numbers_are_those_of_a_plain_loop(before: list[Any], after: list[Any]) -> None:
     table = compare_runs(made(before, "before"), made(after, "after"), tests=False)
@@ -261,6 +261,8 @@ def test_what_cannot_be_compared_is_said() -> None:
         compare_runs(one, one)
     with pytest.raises(QueryError, match=r"by cannot be 'task_kez'.* Did you mean 'task_key'"):
         compare_runs(tasks, tasks, by="task_kez")
+    with pytest.raises(QueryError, match="by='flow_name' compares flows"):
+        compare_runs(flows, flows)
     with pytest.raises(FrameError, match="lacks 'duration'"):
         compare_runs(tasks.drop(columns="duration"), tasks)
 
@@ -288,7 +290,7 @@ GIVEN = st.none() | st.dictionaries(st.sampled_from("pq"), TEXT, max_size=2).map
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(st.lists(GIVEN, min_size=1, max_size=4), st.lists(GIVEN, min_size=1, max_size=4))
 def test_only_the_parameters_that_differ(before: list[str | None], after: list[str | None]) -> None:
     sides = {"before": before, "after": after}
