@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.analysis.failures import failure_table
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.analysis.lateness import lateness_table, schedule_gaps
+    from prefect_nbviz.analysis.leaf_failures import leaf_failures
     from prefect_nbviz.analysis.spent import time_spent
     from prefect_nbviz.analysis.value_columns import parameter_columns, tag_columns
     from prefect_nbviz.charts.concurrency import plot_concurrency
@@ -57,6 +58,7 @@ _HOMES = {
     "explore": "widgets.explorer",
     "failure_table": "analysis.failures",
     "lateness_table": "analysis.lateness",
+    "leaf_failures": "analysis.leaf_failures",
     "load_ipython_extension": "magics",
     "parameter_columns": "analysis.value_columns",
     "plot_concurrency": "charts.concurrency",
@@ -100,6 +102,7 @@ __all__ = [
     "explore",
     "failure_table",
     "lateness_table",
+    "leaf_failures",
     "load_ipython_extension",
     "parameter_columns",
     "plot_concurrency",

@@ -85,3 +85,28 @@ CRITICAL_PATH = (
     Column("slack", DURATION, "how much longer it could have taken without moving the end"),
     Column("saving", DURATION, "how much earlier the end would have been, had it taken no time"),
 )
+
+LEAF_FAILURES = (
+    Column("run_kind", REPEATED_TEXT, "flow_run or task_run"),
+    Column("run_id", TEXT, "flow_run_id or task_run_id, as run_kind says"),
+    Column("run_name", TEXT, "name of the run"),
+    Column("flow_run_id", TEXT, "the flow run itself, or the one that a task run belongs to"),
+    Column("flow_name", REPEATED_TEXT, "name of the flow of that"),
+    Column("task_key", REPEATED_TEXT, "key of the task; missing for flow runs"),
+    Column("state_type", STATE_TYPE, "FAILED or CRASHED"),
+    Column("state_name", REPEATED_TEXT, "name of the state, such as Failed, TimedOut, Crashed"),
+    Column("message", REPEATED_TEXT, "what the state says; missing if it says nothing"),
+    Column("pattern", REPEATED_TEXT, "that of FAILURES"),
+    Column("failed_time", TIME, "when it ended, or started, or was to start if it has no such time"),
+    Column("run_count", COUNT, "how many attempts it had"),
+    Column("path", TUPLE, "from the root down to it, a tuple of text: flows by their names, task runs by theirs"),
+    Column("is_whole_path", FLAG, "whether the frames hold all that it is within; if not, path begins where they do"),
+    Column("root_flow_run_id", TEXT, "id of the flow run that it is all within; missing unless is_whole_path"),
+    Column("root_flow_run_name", TEXT, "name of that"),
+    Column("root_state_type", STATE_TYPE, "type of the state of that: COMPLETED where the failure was put up with"),
+    Column("brought_down", COUNT, "how many other runs of the frames failed or crashed because of it, or may have"),
+    Column("brought_down_ids", TUPLE, "their ids, a tuple of text"),
+    Column("held_back", COUNT, "how many runs of the frames never began because of it: their state is NotReady"),
+    Column("other_messages", TUPLE, "what those that it brought down say of their own, a tuple of text"),
+    Column("is_deepest", FLAG, "whether the frames hold all runs that could have brought it down, and none did"),
+)
