@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.analysis.counts import run_counts
     from prefect_nbviz.analysis.critical_path import critical_path
     from prefect_nbviz.analysis.durations import duration_table
+    from prefect_nbviz.analysis.failure_rates import failure_rates
     from prefect_nbviz.analysis.failures import failure_table
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.analysis.lateness import lateness_table, schedule_gaps
@@ -56,6 +57,7 @@ _HOMES = {
     "critical_path": "analysis.critical_path",
     "duration_table": "analysis.durations",
     "explore": "widgets.explorer",
+    "failure_rates": "analysis.failure_rates",
     "failure_table": "analysis.failures",
     "lateness_table": "analysis.lateness",
     "leaf_failures": "analysis.leaf_failures",
@@ -100,6 +102,7 @@ __all__ = [
     "critical_path",
     "duration_table",
     "explore",
+    "failure_rates",
     "failure_table",
     "lateness_table",
     "leaf_failures",

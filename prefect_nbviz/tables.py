@@ -110,3 +110,18 @@ LEAF_FAILURES = (
     Column("other_messages", TUPLE, "what those that it brought down say of their own, a tuple of text"),
     Column("is_deepest", FLAG, "whether the frames hold all runs that could have brought it down, and none did"),
 )
+
+FAILURE_RATES = (
+    Column("runs", COUNT, "how many runs"),
+    Column("ended", COUNT, "how many of them passed or failed: completed + failed + crashed"),
+    Column("completed", COUNT, "how many are COMPLETED"),
+    Column("failed", COUNT, "how many are FAILED, so TimedOut too"),
+    Column("crashed", COUNT, "how many are CRASHED"),
+    Column("cancelled", COUNT, "how many are CANCELLED, which is neither"),
+    Column("not_ended", COUNT, "how many are in any other state"),
+    Column(
+        "failed_share", NUMBER, "(failed + crashed) / ended, from 0 to 1; missing where ended is 0, as are the next"
+    ),
+    Column("low", NUMBER, "lower end of the 95 % Wilson interval of the share"),
+    Column("high", NUMBER, "upper end of it"),
+)

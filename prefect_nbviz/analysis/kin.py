@@ -38,7 +38,7 @@ COLUMNS = (
 _RAISED = r"^(?:Flow|Task) run encountered an exception:? "
 _OWN_TIMEOUTS = {"flow_run": r"^Flow run exceeded timeout of \d", "task_run": r"^Task run exceeded timeout of \d"}
 _INTERRUPTED = r"an unexpected exception: CancelledError|cancelled by the runtime environment"
-_DEEPEST = 1_000  # Python calls no deeper: more is a circle
+_DEEPEST = 100  # no call in Prefect goes as deep: more is a circle
 
 
 @dataclass(frozen=True)

@@ -201,7 +201,7 @@ FLOWS = st.lists(st.tuples(SAID, st.none() | IDS), max_size=4)
 TASKS = st.lists(st.tuples(SAID, st.sampled_from(["f0", "f1", "f2", "f3", None]), st.sets(IDS, max_size=2)), max_size=6)
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(FLOWS, TASKS)
 def test_the_leaves_are_those_of_plain_loops_even_where_runs_hang_together_as_they_never_do(
     flows: list[Any], tasks: list[Any]
