@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.analysis.lateness import lateness_table, schedule_gaps
     from prefect_nbviz.analysis.leaf_failures import leaf_failures
+    from prefect_nbviz.analysis.recovery import outages, recovery_table
     from prefect_nbviz.analysis.spent import time_spent
     from prefect_nbviz.analysis.value_columns import parameter_columns, tag_columns
     from prefect_nbviz.charts.concurrency import plot_concurrency
@@ -62,6 +63,7 @@ _HOMES = {
     "lateness_table": "analysis.lateness",
     "leaf_failures": "analysis.leaf_failures",
     "load_ipython_extension": "magics",
+    "outages": "analysis.recovery",
     "parameter_columns": "analysis.value_columns",
     "plot_concurrency": "charts.concurrency",
     "plot_critical_path": "charts.critical_path",
@@ -79,6 +81,7 @@ _HOMES = {
     "read_state_type_counts": "reading.runs",
     "read_states": "reading.histories",
     "read_task_runs": "reading.runs",
+    "recovery_table": "analysis.recovery",
     "run_counts": "analysis.counts",
     "schedule_gaps": "analysis.lateness",
     "state_intervals": "analysis.intervals",
@@ -107,6 +110,7 @@ __all__ = [
     "lateness_table",
     "leaf_failures",
     "load_ipython_extension",
+    "outages",
     "parameter_columns",
     "plot_concurrency",
     "plot_critical_path",
@@ -124,6 +128,7 @@ __all__ = [
     "read_state_type_counts",
     "read_states",
     "read_task_runs",
+    "recovery_table",
     "run_counts",
     "schedule_gaps",
     "state_intervals",

@@ -125,3 +125,26 @@ FAILURE_RATES = (
     Column("low", NUMBER, "lower end of the 95 % Wilson interval of the share"),
     Column("high", NUMBER, "upper end of it"),
 )
+
+OUTAGES = (
+    Column("began", TIME, "when the first run failed: end_time"),
+    Column("recovered", TIME, "when the first run after it completed: end_time; as_of if is_open"),
+    Column("length", DURATION, "recovered - began"),
+    Column("is_open", FLAG, "whether none has completed since"),
+    Column("failed_runs", COUNT, "how many runs failed or crashed in it"),
+    Column("first_run_id", TEXT, "id of the run that failed first"),
+    Column("recovered_by", TEXT, "id of the run that completed; missing if is_open"),
+)
+
+RECOVERY = (
+    Column("runs", COUNT, "how many runs completed, failed or crashed"),
+    Column("outages", COUNT, "how many outages there are, that which is open among them"),
+    Column("is_down", FLAG, "whether the last outage is open: no run has completed since it began"),
+    Column("down_since", TIME, "when that began; missing unless is_down"),
+    Column("median", DURATION, "median of the lengths, until as_of of that which is open; missing without outages"),
+    Column("p95", DURATION, "95th percentile of them; likewise"),
+    Column("longest", DURATION, "the longest of them; likewise"),
+    Column("down", DURATION, "sum of them"),
+    Column("observed", DURATION, "from the first end of a run to as_of"),
+    Column("between_failures", DURATION, "(observed - down) / outages: time up for each outage; missing without"),
+)
