@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.analysis.durations import duration_table
     from prefect_nbviz.analysis.failure_rates import failure_rates
     from prefect_nbviz.analysis.failures import failure_table
+    from prefect_nbviz.analysis.flaky_tasks import flaky_tasks
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.analysis.lateness import lateness_table, schedule_gaps
     from prefect_nbviz.analysis.leaf_failures import leaf_failures
@@ -60,6 +61,7 @@ _HOMES = {
     "explore": "widgets.explorer",
     "failure_rates": "analysis.failure_rates",
     "failure_table": "analysis.failures",
+    "flaky_tasks": "analysis.flaky_tasks",
     "lateness_table": "analysis.lateness",
     "leaf_failures": "analysis.leaf_failures",
     "load_ipython_extension": "magics",
@@ -107,6 +109,7 @@ __all__ = [
     "explore",
     "failure_rates",
     "failure_table",
+    "flaky_tasks",
     "lateness_table",
     "leaf_failures",
     "load_ipython_extension",

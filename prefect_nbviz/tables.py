@@ -148,3 +148,20 @@ RECOVERY = (
     Column("observed", DURATION, "from the first end of a run to as_of"),
     Column("between_failures", DURATION, "(observed - down) / outages: time up for each outage; missing without"),
 )
+
+FLAKY_TASKS = (
+    Column("flow_name", REPEATED_TEXT, "name of the flow that it ran in; missing if it ran outside of one"),
+    Column("task_key", REPEATED_TEXT, "key of the task, which changes with its code"),
+    Column("verdict", REPEATED_TEXT, "broken, flaky or stable"),
+    Column("since", TIME, "expected start of the flow run with which that began; missing if stable"),
+    Column("is_current", FLAG, "whether it was in the last flow run that had a task of its name in that flow"),
+    Column("runs", COUNT, "how many task runs completed, failed or crashed"),
+    Column("failed_runs", COUNT, "how many of them failed or crashed"),
+    Column("passed_after_retry", COUNT, "how many of them completed with a run_count above 1"),
+    Column("flow_runs", COUNT, "how many flow runs have one of them"),
+    Column("failed_flow_runs", COUNT, "how many of those have one that failed or crashed"),
+    Column("passed_next_time", COUNT, "how often a flow run without a failure followed one with, of the same version"),
+    Column("longest_recovered", COUNT, "the most flow runs with a failure in a row that such a one ever followed"),
+    Column("failing_now", COUNT, "how many of the last flow runs in a row have a failure"),
+    Column("last_run", TIME, "expected start of the last flow run"),
+)
