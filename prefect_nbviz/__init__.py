@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.charts.counts import plot_state_counts
     from prefect_nbviz.charts.critical_path import plot_critical_path
     from prefect_nbviz.charts.durations import plot_durations
+    from prefect_nbviz.charts.failure_rates import plot_failure_rates
     from prefect_nbviz.charts.history import plot_run_counts
     from prefect_nbviz.charts.lateness import plot_lateness
     from prefect_nbviz.charts.spent import plot_time_spent
@@ -70,6 +71,7 @@ _HOMES = {
     "plot_concurrency": "charts.concurrency",
     "plot_critical_path": "charts.critical_path",
     "plot_durations": "charts.durations",
+    "plot_failure_rates": "charts.failure_rates",
     "plot_lateness": "charts.lateness",
     "plot_run_counts": "charts.history",
     "plot_state_counts": "charts.counts",
@@ -118,6 +120,7 @@ __all__ = [
     "plot_concurrency",
     "plot_critical_path",
     "plot_durations",
+    "plot_failure_rates",
     "plot_lateness",
     "plot_run_counts",
     "plot_state_counts",

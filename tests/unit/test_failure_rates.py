@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from prefect_nbviz import failure_rates, frames, schema, tables
+from prefect_nbviz import failure_rates, frames, plot_failure_rates, schema, tables
 from prefect_nbviz.analysis.failure_rates import wilson
 from prefect_nbviz.errors import FrameError, QueryError
 from prefect_nbviz.states import STATE_TYPES
@@ -74,3 +74,34 @@ def test_what_cannot_be_is_refused_and_an_empty_table_has_every_column() -> None
         failure_rates(runs, by="flow_nam")
     with pytest.raises(FrameError, match="lacks 'state_type'"):
         failure_rates(runs.drop(columns="state_type"))
+
+
+EVIL = "<img src=x onerror=alert(1)>%{x}$y$"
+
+
+def test_the_chart_has_a_dot_and_whiskers_for_each_group_and_says_of_how_many_it_is() -> None:
+    rows = [("FAILED", EVIL, ()), ("COMPLETED", EVIL, ()), ("COMPLETED", "etl", ()), ("CANCELLED", "none", ())]
+    runs = made(rows)
+    runs.attrs[frames.ATTRS] = {"matched": 9, "truncated": True, "query": {"state_type": ["FAILED"]}}
+    table = failure_rates(runs)
+    fig = plot_failure_rates(table)
+    dots, ends = fig.data
+    assert dots.x.tolist()[:2] == [0.5, 0.0]
+    assert (dots.x + dots.error_x.array)[:2].tolist() == pytest.approx(table["high"][:2].tolist())
+    assert (dots.x - dots.error_x.arrayminus)[:2].tolist() == pytest.approx(table["low"][:2].tolist())
+    assert [text.strip() for text in ends.text] == ["1 of 2", "0 of 1", "none ended"]
+    assert "<img" not in fig.to_json().encode().decode("unicode-escape")
+    said = fig.layout.title.subtitle.text
+    assert said.startswith("3 runs drawn, of 9 that match; 1 cancelled or not ended; read by state")
+
+
+def test_of_many_groups_those_that_are_not_drawn_are_counted() -> None:
+    table = failure_rates(made([("FAILED", f"flow {n}", ()) for n in range(40)]))
+    said = plot_failure_rates(table, theme="dark").layout.title.subtitle.text
+    assert said == "30 runs drawn, of 40; 10 more rows are not drawn, with 10 of 40 failures"
+
+
+@pytest.mark.parametrize("rows", [[], [("RUNNING", "etl", ())]])
+def test_where_nothing_ended_the_chart_says_so(rows: list[Any]) -> None:
+    fig = plot_failure_rates(failure_rates(made(rows)))
+    assert fig.layout.annotations[0].text == "No runs that completed, failed or crashed"
