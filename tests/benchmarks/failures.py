@@ -3,7 +3,7 @@
     python tests/benchmarks/failures.py [--runs 100000] [--rounds 5]
 
 Each task run has three upstreams, one in four is called by another, and one flow run in two is a subflow run. Tables
-are timed from the frames, the chart is timed from its table and weighed as the JSON that the browser gets. A plain loop
+are timed from the frames, the charts from their tables, and weighed as the JSON that the browser gets. A plain loop
 over the same rows that finds the task runs that failed within a flow run that did takes turns with them.
 """
 
@@ -22,7 +22,9 @@ from prefect_nbviz import (
     flaky_tasks,
     frames,
     leaf_failures,
+    outages,
     plot_failure_rates,
+    plot_outages,
     recovery_table,
 )
 
@@ -71,15 +73,16 @@ def main() -> None:
         "recovery by task": lambda: recovery_table(tasks, by=["flow_name", "task_key"], as_of=moment),
     }
     rates = failure_rates(tasks, by=["tags", "hour"])
-    *took, drawn, loop = medians(
-        *calls.values(), lambda: plot_failure_rates(rates), lambda: by_loop(flows, tasks), rounds=told.rounds
-    )
+    stops = outages(tasks, by=["flow_name", "task_key"], as_of=moment)
+    charts = (lambda: plot_failure_rates(rates), lambda: plot_outages(stops))
+    *took, rated, drawn, loop = medians(*calls.values(), *charts, lambda: by_loop(flows, tasks), rounds=told.rounds)
+    sizes = [len(chart().to_json()) / 1e3 for chart in charts]
     leaves = leaf_failures(flows, tasks)
     assert leaves.attrs[frames.ATTRS]["failed"] == by_loop(flows, tasks) + len(flows)
     said = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in zip(calls, took, strict=True))
     print(
         f"failures: {told.runs:,} task runs, {len(leaves):,} leaves (goals: table 1 s, chart 1,000 kB): {said}; "
-        f"chart {drawn:.2f} s {len(plot_failure_rates(rates).to_json()) / 1e3:,.0f} kB; "
+        f"charts {rated:.2f} s {sizes[0]:,.0f} kB, {len(stops):,} outages {drawn:.2f} s {sizes[1]:,.0f} kB; "
         f"a loop over the rows {loop:.2f} s; medians of {told.rounds}"
     )
 
