@@ -95,6 +95,11 @@ def test_outages_and_their_sums_are_those_of_a_plain_loop(rows: list[Any], until
         assert not row.is_down or row.down_since == BEGIN + own[-1][0] * MINUTE
 
 
+def test_of_one_moment_what_completed_comes_first() -> None:
+    (outage,) = outages(made([("FAILED", "etl", 5), ("COMPLETED", "etl", 5)]), as_of=BEGIN + 9 * MINUTE).itertuples()
+    assert (outage.is_open, outage.length) == (True, 4 * MINUTE)
+
+
 def test_what_is_down_comes_first_and_attrs_say_until_when_it_is_counted() -> None:
     rows = [("FAILED", "etl", 0), ("COMPLETED", "etl", 20), ("CRASHED", "train", 19)]
     runs = made(rows)
