@@ -163,6 +163,11 @@ def test_what_is_not_in_the_frames_is_not_hidden() -> None:
     assert leaves["sub"].path == ("sub",)
 
 
+def test_a_path_that_may_lack_a_call_says_so_and_still_has_its_root() -> None:
+    (leaf,) = found([flow("etl")], [task("inner", "etl", up=("unread",))]).values()
+    assert (leaf.path, leaf.is_whole_path, leaf.root_flow_run_id) == (("etl", "inner"), False, "etl")
+
+
 @pytest.mark.parametrize(
     ("about", "deepest"),
     [
