@@ -14,8 +14,12 @@ from plotly.offline import get_plotlyjs
 
 from prefect_nbviz import (
     compare_runs,
+    failure_rates,
     frames,
+    outages,
     plot_comparison,
+    plot_failure_rates,
+    plot_outages,
     plot_run_counts,
     plot_run_grid,
     plot_state_counts,
@@ -82,6 +86,12 @@ def every_state(side: str) -> pd.DataFrame:
     return task_runs([row | ids | {"task_run_id": f"{side}{number}"} for number, row in enumerate(rows)])
 
 
+def stops() -> go.Figure:
+    runs = pd.DataFrame({"flow_run_id": NAMES, "flow_name": NAMES, "state_type": "FAILED"})
+    moments = pd.date_range("2026-03-01 06:00", periods=len(NAMES), freq="1h", tz="UTC")
+    return plot_outages(outages(runs.assign(end_time=moments), as_of=moments[-1]))
+
+
 FIGURES = {
     "one run": lambda: timeline(1),
     "six runs": lambda: timeline(6),
@@ -94,6 +104,10 @@ FIGURES = {
     "grid": lambda: plot_run_grid(run_grid(every_state("a"))),
     "grid by duration": lambda: plot_run_grid(run_grid(every_state("a")), color="duration"),
     "comparison": lambda: plot_comparison(compare_runs(every_state("a"), every_state("b"))),
+    "outages": stops,
+    "failure rates": lambda: plot_failure_rates(
+        failure_rates(pd.DataFrame({"state_type": TYPES, "flow_name": ["a long name of a stranger" * 8] * len(TYPES)}))
+    ),
 }
 
 
