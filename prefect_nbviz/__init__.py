@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.analysis.lateness import lateness_table, schedule_gaps
     from prefect_nbviz.analysis.spent import time_spent
+    from prefect_nbviz.analysis.suspects import suspect_runs
     from prefect_nbviz.analysis.value_columns import parameter_columns, tag_columns
     from prefect_nbviz.charts.concurrency import plot_concurrency
     from prefect_nbviz.charts.counts import plot_state_counts
@@ -78,6 +79,7 @@ _HOMES = {
     "run_counts": "analysis.counts",
     "schedule_gaps": "analysis.lateness",
     "state_intervals": "analysis.intervals",
+    "suspect_runs": "analysis.suspects",
     "tag_columns": "analysis.value_columns",
     "time_spent": "analysis.spent",
     "watch": "widgets.watch",
@@ -121,6 +123,7 @@ __all__ = [
     "run_counts",
     "schedule_gaps",
     "state_intervals",
+    "suspect_runs",
     "tag_columns",
     "time_spent",
     "watch",

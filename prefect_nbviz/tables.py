@@ -85,3 +85,14 @@ CRITICAL_PATH = (
     Column("slack", DURATION, "how much longer it could have taken without moving the end"),
     Column("saving", DURATION, "how much earlier the end would have been, had it taken no time"),
 )
+
+SUSPECTS = (
+    Column("run_kind", REPEATED_TEXT, "flow_run or task_run"),
+    Column("run_id", TEXT, "flow_run_id or task_run_id, as run_kind says"),
+    Column("run_name", TEXT, "name of the run"),
+    Column("flow_name", REPEATED_TEXT, "name of its flow; missing where only its states are known"),
+    Column("problem", REPEATED_TEXT, "a word of problems.PROBLEMS"),
+    Column("found", TEXT, "what its record says, as a sentence, times in UTC"),
+    Column("usual_cause", REPEATED_TEXT, "what leaves such records, with public issues where known"),
+    Column("what_to_do", REPEATED_TEXT, "what helps, as a sentence"),
+)
