@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from prefect_nbviz.analysis.concurrency import concurrency_steps, concurrency_table
     from prefect_nbviz.analysis.counts import run_counts
     from prefect_nbviz.analysis.critical_path import critical_path
-    from prefect_nbviz.analysis.durations import duration_table
+    from prefect_nbviz.analysis.durations import duration_table, duration_trend
     from prefect_nbviz.analysis.failures import failure_table
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.analysis.lateness import lateness_table, schedule_gaps
+    from prefect_nbviz.analysis.outliers import duration_outliers
     from prefect_nbviz.analysis.spent import time_spent
     from prefect_nbviz.analysis.suspects import suspect_runs
     from prefect_nbviz.analysis.value_columns import parameter_columns, tag_columns
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.charts.lateness import plot_lateness
     from prefect_nbviz.charts.spent import plot_time_spent
     from prefect_nbviz.charts.timeline import plot_state_timeline
+    from prefect_nbviz.charts.trend import plot_duration_trend
     from prefect_nbviz.magics import load_ipython_extension
     from prefect_nbviz.query import FlowRunQuery, TaskRunQuery, query_from_json
     from prefect_nbviz.reading.checking import check
@@ -54,7 +56,9 @@ _HOMES = {
     "concurrency_table": "analysis.concurrency",
     "count_runs": "reading.tallies",
     "critical_path": "analysis.critical_path",
+    "duration_outliers": "analysis.outliers",
     "duration_table": "analysis.durations",
+    "duration_trend": "analysis.durations",
     "explore": "widgets.explorer",
     "failure_table": "analysis.failures",
     "lateness_table": "analysis.lateness",
@@ -62,6 +66,7 @@ _HOMES = {
     "parameter_columns": "analysis.value_columns",
     "plot_concurrency": "charts.concurrency",
     "plot_critical_path": "charts.critical_path",
+    "plot_duration_trend": "charts.trend",
     "plot_durations": "charts.durations",
     "plot_lateness": "charts.lateness",
     "plot_run_counts": "charts.history",
@@ -98,7 +103,9 @@ __all__ = [
     "concurrency_table",
     "count_runs",
     "critical_path",
+    "duration_outliers",
     "duration_table",
+    "duration_trend",
     "explore",
     "failure_table",
     "lateness_table",
@@ -106,6 +113,7 @@ __all__ = [
     "parameter_columns",
     "plot_concurrency",
     "plot_critical_path",
+    "plot_duration_trend",
     "plot_durations",
     "plot_lateness",
     "plot_run_counts",

@@ -76,7 +76,7 @@ class RunViews(ipw.Tab):
         """
         self._draw("Table", lambda: self.table.show(runs))
         self._draw("Counts", lambda: self.counts.show_runs(runs, of=of))
-        self._draw("Durations", lambda: self.durations.show_runs(runs))
+        self._draw("Durations", lambda: self.durations.show_runs(runs, of=of))
         self._draw("Errors", lambda: self.errors.show_runs(runs))
 
     def show_run_counts(self, counts: pd.DataFrame) -> None:
