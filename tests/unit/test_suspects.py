@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_nbviz import frames, schema, suspect_runs, tables
+from prefect_nbviz import Connection, explore, frames, schema, suspect_runs, tables
 from prefect_nbviz.analysis.problems import PROBLEMS
 from prefect_nbviz.errors import FrameError
+from prefect_nbviz.query import TaskRunQuery
 from prefect_nbviz.states import STATE_NAMES, TERMINAL_STATE_TYPES
+from prefect_nbviz.widgets.suspects import SuspectLine
 
 BEGIN = pd.Timestamp("2026-01-01T06:00", tz="UTC")
 WHOLE = {"query": {"limit": None}, "truncated": False, "as_of": "2026-01-02T00:00:00+00:00"}
@@ -307,3 +309,37 @@ def test_it_says_what_is_missing() -> None:
     naive["start_time"] = naive["start_time"].dt.tz_localize(None)
     with pytest.raises(FrameError, match="start_time has no time zone"):
         suspect_runs(task_runs=naive)
+
+
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+def test_the_explorer_says_it_and_selects_the_runs() -> None:
+    line = SuspectLine()
+    given = three(task=(*PASSING[:2], "Completed"))
+    line.show(suspect_runs(**given), given["task_runs"])
+    assert (line.runs, line.said.value, line.layout.display) == ((), "", "none")
+    history("Completed", *PASSING)(given)
+    given["states"]["run_name"] = EVIL
+    line.show(suspect_runs(**given), pd.concat([given["task_runs"]] * 3))
+    assert line.runs == ("t",)
+    assert "1 run has data that cannot be right (with the states of 2 of 3 runs): 1 with states" in line.said.value
+    assert "<img" not in line.said.value
+    assert "Usual cause: the run gave back a state" in line.said.value
+    assert (line.button.description, line.layout.display) == ("Select 1", None)
+
+
+def test_the_screen_is_quiet_until_something_is_odd() -> None:
+    given = three()
+    explorer = explore(connection=Connection("http://127.0.0.1:9/api"))
+    screen, query = explorer.screen, TaskRunQuery()
+    given["task_runs"].attrs[frames.ATTRS] |= {"matched": 1, "read": 1, "reason": None, "done_here": []}
+    screen.show_runs(query, given["task_runs"], quietly=False)
+    screen.show_states(given["states"].iloc[3:])
+    assert screen.suspects.layout.display == "none"
+    put("task_runs", "end_time", BEGIN)(given)
+    screen.show_runs(query, given["task_runs"], quietly=True)
+    assert "1 run has data that cannot be right: 1 ended before the start" in screen.suspects.said.value
+    screen.suspects.button.click()
+    assert screen.views.selected == ("t",)
+    assert screen.selection["task_run_id"].tolist() == ["t"]
