@@ -20,17 +20,26 @@ TIME_SPENT = (
     Column("runs", COUNT, "how many runs"),
     Column("open_runs", COUNT, "how many of them are still in their last state, until as_of"),
     Column("scheduled", DURATION, "type SCHEDULED, name Scheduled: not due yet, or not marked Late yet"),
+    Column(
+        "not_ready",
+        DURATION,
+        "type PENDING, name NotReady: an upstream run failed, and Prefect leaves the run so for good",
+    ),
     Column("late", DURATION, "type SCHEDULED, name Late: the server marks it some seconds after the expected start"),
     Column("awaiting_slot", DURATION, "type SCHEDULED, name AwaitingConcurrencySlot"),
     Column("awaiting_retry", DURATION, "type SCHEDULED, name AwaitingRetry"),
-    Column("pending", DURATION, "type PENDING, any name"),
+    Column("pending", DURATION, "type PENDING, any other name"),
     Column("running", DURATION, "type RUNNING, any name, so Retrying too"),
     Column("paused", DURATION, "type PAUSED, any name, so Suspended too"),
     Column("cancelling", DURATION, "type CANCELLING"),
     Column(
         "other", DURATION, "what is left: SCHEDULED by other names, from an end to a start after it, no stay at all"
     ),
-    Column("spent", DURATION, "total - scheduled, since a schedule makes its runs days before they are due"),
+    Column(
+        "spent",
+        DURATION,
+        "total - scheduled - not_ready: a schedule makes its runs days before they are due, and what is not ready never runs",
+    ),
     Column("total", DURATION, "from the first state to the end of the last stay, of each run, summed"),
 )
 

@@ -63,4 +63,4 @@ def _items(suspects: pd.DataFrame) -> Iterator[str]:
     for row in suspects.to_dict("records"):
         told: dict[Any, str] = {name: html.escape(str(value)) for name, value in row.items()}
         cause = f"Usual cause: {told['usual_cause']}. {told['what_to_do']}"
-        yield f'<li><b>{told["run_name"]}</b> {told["found"]} <span>{cause}</span></li>'
+        yield f"<li><b>{told['run_name']}</b> {told['found']} <span>{cause}</span></li>"
