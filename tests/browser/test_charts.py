@@ -11,7 +11,15 @@ import pytest
 from playwright.sync_api import Browser, Page
 from plotly.offline import get_plotlyjs
 
-from prefect_nbviz import frames, plot_run_counts, plot_state_counts, plot_state_timeline, schema
+from prefect_nbviz import (
+    duration_trend,
+    frames,
+    plot_duration_trend,
+    plot_run_counts,
+    plot_state_counts,
+    plot_state_timeline,
+    schema,
+)
 from prefect_nbviz.states import STATE_NAMES
 
 pytestmark = pytest.mark.browser
@@ -63,6 +71,14 @@ def history() -> go.Figure:
     return plot_run_counts(frames.typed(data, schema.RUN_COUNTS))
 
 
+def trend() -> go.Figure:
+    starts = pd.date_range("2026-03-01 06:00", periods=90, freq="1h", tz="UTC")
+    lengths = pd.to_timedelta(range(90), unit="s")
+    keys = [f"a long task of a stranger {place % 9}" for place in range(90)]
+    runs = pd.DataFrame({"start_time": starts, "duration": lengths, "task_key": keys})
+    return plot_duration_trend(duration_trend(runs, by="task_key", freq="6h"))
+
+
 FIGURES = {
     "one run": lambda: timeline(1),
     "six runs": lambda: timeline(6),
@@ -72,6 +88,7 @@ FIGURES = {
         by="tags",
     ),
     "history": history,
+    "durations over time": trend,
 }
 
 
