@@ -167,6 +167,30 @@ def test_an_end_of_a_run_that_goes_on_is_found() -> None:
     assert suspect_runs(**given)["problem"].tolist() == ["end_unexpected"]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        put("flow_runs", "created", BEGIN + pd.Timedelta("70s")),
+        put("task_runs", "expected_start_time", BEGIN + pd.Timedelta("70s")),
+        put("flow_runs", "expected_start_time", BEGIN + pd.Timedelta("2h")),
+        put("task_runs", "end_time", BEGIN + pd.Timedelta("10s")),
+    ],
+)
+def test_what_is_just_possible_is_not_told(change: Change) -> None:
+    given = three()
+    change(given)
+    assert suspect_runs(**given).empty
+
+
+def test_a_run_that_never_started_needs_no_end() -> None:
+    given = three(task=("Scheduled", "Cancelled"))
+    for column in ("start_time", "end_time"):
+        put("task_runs", column, pd.NaT)(given)
+    assert suspect_runs(**given).empty
+    put("task_runs", "run_count", 1)(given)
+    assert suspect_runs(task_runs=given["task_runs"])["problem"].tolist() == ["end_missing"]
+
+
 def test_every_problem_is_planted_here() -> None:
     assert {*PLANTED, "end_unexpected"} == {*PROBLEMS}
 
@@ -186,7 +210,7 @@ def test_nothing_is_said_of_runs_as_prefect_makes_them(kind: str, *, resumed_cou
 NAMES = st.lists(st.sampled_from([*STATE_NAMES]), min_size=1, max_size=7)
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(NAMES, st.integers(0, 4), st.sampled_from(["flow_run", "task_run"])), min_size=1, max_size=4))
 def test_histories_are_judged_as_by_a_plain_loop(lives: list[tuple[list[str], int, str]]) -> None:
     states = [states_of(str(place), kind, (*names,), begin=place) for place, (names, _, kind) in enumerate(lives)]
