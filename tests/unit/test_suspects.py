@@ -219,7 +219,7 @@ def test_histories_are_judged_as_by_a_plain_loop(lives: list[tuple[list[str], in
         own = [(str(place), names, count) for place, (names, count, one) in enumerate(lives) if one == kind]
         rows = [row_of(run, kind, (*names,)) | {"run_count": count} for run, names, count in own]
         runs = run_frame(kind, rows)
-        del runs.attrs[frames.ATTRS]
+        shuffled.attrs[frames.ATTRS] = dict(WHOLE)
         found = suspect_runs(**{f"{kind}s": runs}, states=shuffled)
         found = found[found["problem"].isin(["out_of_order", "run_count", "states_missing", "state_differs"])]
         expected = {(run, word) for run, names, count in own for word in judged(names, count, kind)}
@@ -280,6 +280,21 @@ def test_what_was_read_apart_is_not_compared() -> None:
     assert suspect_runs(**given).empty, "the last state came less than a minute before"
 
 
+def test_what_does_not_say_when_it_was_read_is_told_only_where_it_must_be() -> None:
+    given = three()
+    put("task_runs", "state_name", "Cached")(given)
+    for frame in given.values():
+        frame.attrs.clear()
+    assert suspect_runs(**given).empty, "the last state may be newer than the row"
+    late = run_frame("task_run", [row_of("u", "task_run", PASSING) | {"end_time": BEGIN + pd.Timedelta("2h")}])
+    later = state_frame(states_of("u", "task_run", PASSING, begin=7200))
+    given["task_runs"] = pd.concat([given["task_runs"], late], ignore_index=True)
+    given["states"] = pd.concat([given["states"], later], ignore_index=True)
+    table = suspect_runs(**given)
+    assert [*zip(table["run_id"], table["problem"], strict=True)] == [("t", "state_differs")]
+    assert table.attrs[frames.ATTRS]["compared"] == 1
+
+
 def test_a_task_run_may_end_soon_after_its_flow_run_or_begin_after_it() -> None:
     given = three(task=("Pending", "Running"))
     given["task_runs"].attrs[frames.ATTRS] = WHOLE | {"as_of": "2026-01-01T06:01:20+00:00"}
@@ -313,7 +328,7 @@ def test_one_kind_is_judged_alone() -> None:
     assert found["problem"].tolist() == ["out_of_order"]
     assert found["flow_name"].isna().all()
     about = suspect_runs(**given).attrs[frames.ATTRS]
-    assert [about[word] for word in ("flow_runs", "task_runs", "histories")] == [1, 1, 2]
+    assert [about[word] for word in ("flow_runs", "task_runs", "histories", "compared")] == [1, 1, 2, 2]
 
 
 def test_it_works_on_nothing() -> None:
