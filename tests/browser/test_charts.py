@@ -13,8 +13,12 @@ from plotly.offline import get_plotlyjs
 
 from prefect_nbviz import (
     duration_trend,
+    failure_rates,
     frames,
+    outages,
     plot_duration_trend,
+    plot_failure_rates,
+    plot_outages,
     plot_run_counts,
     plot_state_counts,
     plot_state_timeline,
@@ -79,6 +83,12 @@ def trend() -> go.Figure:
     return plot_duration_trend(duration_trend(runs, by="task_key", freq="6h"))
 
 
+def stops() -> go.Figure:
+    runs = pd.DataFrame({"flow_run_id": NAMES, "flow_name": NAMES, "state_type": "FAILED"})
+    moments = pd.date_range("2026-03-01 06:00", periods=len(NAMES), freq="1h", tz="UTC")
+    return plot_outages(outages(runs.assign(end_time=moments), as_of=moments[-1]))
+
+
 FIGURES = {
     "one run": lambda: timeline(1),
     "six runs": lambda: timeline(6),
@@ -89,6 +99,10 @@ FIGURES = {
     ),
     "history": history,
     "durations over time": trend,
+    "outages": stops,
+    "failure rates": lambda: plot_failure_rates(
+        failure_rates(pd.DataFrame({"state_type": TYPES, "flow_name": ["a long name of a stranger" * 8] * len(TYPES)}))
+    ),
 }
 
 
