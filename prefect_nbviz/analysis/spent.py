@@ -18,6 +18,7 @@ Integers = npt.NDArray[np.int64]
 PARTS = tuple(column.name for column in tables.TIME_SPENT if column.dtype == schema.DURATION)[:-2]
 """What the time of a run is divided into; the last one is what the others leave."""
 
+_NOT_SPENT = ("scheduled", "not_ready")
 _NEEDED = ("run_kind", "run_id", "run_name", "state_type", "state_name", "start_time", "end_time", "is_open")
 _SCHEDULED = {
     "Scheduled": "scheduled",
@@ -42,7 +43,9 @@ def time_spent(
     - `scheduled`, `late`, `awaiting_slot`, `awaiting_retry`: the type SCHEDULED with the names Scheduled, Late,
       AwaitingConcurrencySlot and AwaitingRetry. Late is what the server marks so, some seconds after the expected
       start; `lateness_table` counts from that start on.
-    - `pending`, `running`, `paused`, `cancelling`: these types with any name.
+    - `not_ready`: the type PENDING with the name NotReady, in which Prefect leaves a task run for good where an
+      upstream run failed.
+    - `pending`, `running`, `paused`, `cancelling`: these types with any other name.
     - `other`: what is left. The type SCHEDULED with other names, such as Resuming; the time between the end of a run
       and its next start; what no stay covers.
 
@@ -63,8 +66,8 @@ def time_spent(
     Returns
     -------
     pandas.DataFrame
-        A row for each group, the largest `spent` first, which is `total` - `scheduled`: `run_kind`, the columns of `by`, then those of
-        `tables.TIME_SPENT`, durations as timedelta64[us]. Where runs are rows, `run_name` follows `run_id`. Flow
+        A row for each group, the largest `spent` first, which is `total` - `scheduled` - `not_ready`: `run_kind`, the
+        columns of `by`, then those of `tables.TIME_SPENT`, durations as timedelta64[us]. Where runs are rows, `run_name` follows `run_id`. Flow
         runs and task runs are never in one row, since the one waits while the other runs; a flow run waits for its
         subflow runs likewise, and both count.
 
@@ -94,22 +97,61 @@ def time_spent(
     >>> time_spent(spans)[["pending", "running", "total"]].iloc[0].dt.total_seconds().tolist()
     [2.0, 30.0, 32.0]
     """
+    table, _, first, without = _grouped(intervals, words(by), runs, tz)
+    table = table.reset_index(drop=True)
+    if words(by) == ["run_id"]:
+        names = dict(zip(first["run_id"], first["run_name"], strict=True))
+        table.insert(2, "run_name", table["run_id"].map(names))
+    about = {"kind": "time_spent", "by": words(by), "tz": tz, "runs": len(first), "runs_without_intervals": without}
+    table.attrs[frames.ATTRS] = copy.deepcopy(intervals.attrs.get(frames.ATTRS, {})) | about
+    return table
+
+
+def runs_of_rows(
+    intervals: pd.DataFrame,
+    *,
+    by: str | Sequence[str] = "run_id",
+    runs: pd.DataFrame | None = None,
+    tz: str = "UTC",
+) -> pd.DataFrame:
+    """Give which runs each row of `time_spent` is of: `row`, its place from 0, and `run_id`, row by row.
+
+    Parameters
+    ----------
+    intervals, by, runs, tz
+        Those of `time_spent`.
+
+    Examples
+    --------
+    >>> times = pd.to_datetime(["2026-01-01T06:00:00Z", "2026-01-01T06:00:02Z"])
+    >>> spans = pd.DataFrame({
+    ...     "run_kind": "task_run", "run_id": ["a", "b"], "run_name": "load", "is_open": False,
+    ...     "state_type": "RUNNING", "state_name": "Running", "start_time": times, "end_time": times[1],
+    ... })
+    >>> runs_of_rows(spans, by="run_name").to_numpy().tolist()
+    [[0, 'a'], [0, 'b']]
+    """
+    table, groups, first, _ = _grouped(intervals, words(by), runs, tz)
+    row_of = np.empty(len(table), dtype=np.int64)
+    row_of[table.index] = np.arange(len(table))
+    found = pd.DataFrame({"row": row_of[groups.number], "run_id": first["run_id"].to_numpy()[groups.run]})
+    return found.sort_values("row", kind="stable", ignore_index=True)
+
+
+def _grouped(
+    intervals: pd.DataFrame, by: list[str], runs: pd.DataFrame | None, tz: str
+) -> tuple[pd.DataFrame, Groups, pd.DataFrame, int]:
+    """Give the table with the numbers of groups as its index, the groups, a stay of each run, and runs without any."""
     frames.require(intervals, _NEEDED, made_by="state_intervals()")
     run, ids = pd.factorize(intervals["run_id"])
     if intervals[["run_id", "start_time", "end_time"]].isna().to_numpy().any():
         raise FrameError("Some stays have no run_id, start_time or end_time: drop those rows, or make them again.")
-    by = words(by)
     lengths, is_open = _lengths(intervals, run, len(ids))
     first = intervals.iloc[np.unique(run, return_index=True)[1]]
     of_runs, without = (first, 0) if runs is None else _joined(first, runs, by)
     groups = Groups.of(of_runs, by=[*dict.fromkeys(["run_kind", *by])], tz=tz)
-    table = _table(groups, lengths, is_open)
-    if by == ["run_id"]:
-        table.insert(2, "run_name", first["run_name"].to_numpy())
-    table = table.sort_values(["spent", "total"], ascending=False, kind="stable", ignore_index=True)
-    about = {"kind": "time_spent", "by": by, "tz": tz, "runs": len(ids), "runs_without_intervals": without}
-    table.attrs[frames.ATTRS] = copy.deepcopy(intervals.attrs.get(frames.ATTRS, {})) | about
-    return table
+    table = _table(groups, lengths, is_open).sort_values(["spent", "total"], ascending=False, kind="stable")
+    return table, groups, first, without
 
 
 def part_of(state_type: str, state_name: str) -> str:
@@ -122,6 +164,8 @@ def part_of(state_type: str, state_name: str) -> str:
     """
     if state_type == "SCHEDULED":
         return _SCHEDULED.get(state_name, "other")
+    if (state_type, state_name) == ("PENDING", "NotReady"):
+        return "not_ready"
     return state_type.lower() if state_type in {"PENDING", "RUNNING", "PAUSED", "CANCELLING"} else "other"
 
 
@@ -184,7 +228,7 @@ def _table(groups: Groups, lengths: Integers, is_open: npt.NDArray[np.bool_]) ->
         "runs": np.bincount(groups.number, minlength=len(groups)),
         "open_runs": np.bincount(groups.number[is_open[groups.run]], minlength=len(groups)),
         **parts,
-        "spent": sums[:, np.array(PARTS) != "scheduled"].sum(axis=1).astype("timedelta64[us]"),
+        "spent": sums[:, ~np.isin(PARTS, _NOT_SPENT)].sum(axis=1).astype("timedelta64[us]"),
         "total": sums.sum(axis=1).astype("timedelta64[us]"),
     }
     return pd.concat([groups.keys, frames.typed(data, tables.TIME_SPENT)], axis=1)

@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.clock import Integers
-from prefect_nbviz.charts.groups import Groups
+from prefect_nbviz.charts.groups import MAX_GROUPS_DRAWN, Groups
+from prefect_nbviz.charts.picks import Members, PointPicks
 from prefect_nbviz.charts.scales import Scale
 from prefect_nbviz.charts.style import HOVER, figure, fill, note
 from prefect_nbviz.charts.words import coverage, duration_text, message_lines
@@ -27,11 +28,14 @@ _PARTS = {
 }
 """What the legend calls each part, and the state whose look it has."""
 
+_NOT_DRAWN = {"scheduled": "Scheduled", "not_ready": "NotReady"}
+
 
 def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw where the time of runs went: a bar for each row of a table, in the colours of the states.
 
-    The time in Scheduled is not drawn: of runs that a schedule makes it is days, and nothing waits for them.
+    The time in Scheduled is not drawn: of runs that a schedule makes it is days, and nothing waits for them. Nor is
+    that in NotReady: such a run never runs.
 
     Parameters
     ----------
@@ -60,7 +64,7 @@ def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
     Examples
     --------
     >>> lengths = dict.fromkeys(_PARTS, pd.Timedelta(0)) | dict.fromkeys(["running", "spent", "total"], pd.Timedelta("90s"))
-    >>> table = pd.DataFrame({"flow_name": ["etl"], "runs": 3, "open_runs": 0, "scheduled": lengths["late"], **lengths})
+    >>> table = pd.DataFrame({"flow_name": ["etl"], "runs": 3, "open_runs": 0, "scheduled": lengths["late"], "not_ready": lengths["late"], **lengths})
     >>> plot_time_spent(table).data[0].hovertext[0]
     '<b>etl</b><br>Running: 1 min 30 s, 100.0% of 1 min 30 s'
     """
@@ -82,6 +86,24 @@ def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
     return fig.update_xaxes(scale.layout() | {"range": [0, high], "title": title})
 
 
+def time_spent_picks(table: pd.DataFrame, members: pd.DataFrame) -> PointPicks:
+    """Give which runs each bar of `plot_time_spent` stands for.
+
+    Parameters
+    ----------
+    table
+        That of `plot_time_spent`.
+    members
+        What `analysis.spent.runs_of_rows` gives of the same runs.
+    """
+    drawn = table.head(MAX_GROUPS_DRAWN)
+    shown = members[members["row"] < len(drawn)]
+    number, ids = pd.factorize(shown["run_id"])
+    bars = Members(shown["row"].to_numpy(dtype=np.int64), number.astype(np.int64))
+    stacks: list[Members | None] = [bars for word in _PARTS if _micros(drawn[word]).any()]
+    return PointPicks(pd.Index(ids, dtype="object"), [*stacks, None])
+
+
 def _micros(lengths: pd.Series) -> Integers:
     micros: Integers = lengths.to_numpy(dtype="timedelta64[us]").astype(np.int64)
     return micros
@@ -99,8 +121,10 @@ def _subtitle(table: pd.DataFrame, drawn: int, totals: Integers) -> str:
         parts.append("a run counts once under each of its tags")
     elif open_runs := int(table["open_runs"].sum()):
         parts.append(f"{open_runs:,} not ended yet")
-    if scheduled := int(_micros(table["scheduled"]).sum()):
-        parts.append(f"without {duration_text(scheduled)} in Scheduled")
+    hidden = {name: int(_micros(table[word]).sum()) for word, name in _NOT_DRAWN.items()}
+    if any(hidden.values()):
+        texts = [f"{duration_text(length)} in {name}" for name, length in hidden.items() if length]
+        parts.append(f"without {' and '.join(texts)}")
     if about.get("runs_without_intervals"):
         parts.append(f"{about['runs_without_intervals']:,} more have no history here")
     return "; ".join(parts)

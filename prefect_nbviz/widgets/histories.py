@@ -10,6 +10,7 @@ import pandas as pd
 from prefect_nbviz import frames, schema
 from prefect_nbviz.reading import Connection, read_states
 from prefect_nbviz.reading.worker import Report
+from prefect_nbviz.widgets.status import Line
 
 MAX_HISTORIES = {"task_run_id": 1_000, "flow_run_id": 200}
 """As many runs are in the timeline, the first of the frame: each flow run's history costs a request, few task runs' do."""
@@ -18,6 +19,19 @@ MAX_HISTORIES = {"task_run_id": 1_000, "flow_run_id": 200}
 def with_histories(runs: pd.DataFrame) -> pd.DataFrame:
     """Give the runs that are in the timeline: the first `MAX_HISTORIES`."""
     return runs.head(MAX_HISTORIES[frames.id_column(runs)])
+
+
+def part_lines(runs: pd.DataFrame) -> list[Line]:
+    """Say that not all runs are in the timeline, if so.
+
+    Examples
+    --------
+    >>> part_lines(pd.DataFrame({"flow_run_id": ["a"] * 201}))
+    [('warn', 'The first 200 of 201 runs: state histories cost requests.')]
+    """
+    shown = len(with_histories(runs))
+    text = f"The first {shown:,} of {len(runs):,} runs: state histories cost requests."
+    return [("warn", text)] if shown < len(runs) else []
 
 
 class Histories:

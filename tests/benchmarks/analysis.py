@@ -1,4 +1,4 @@
-"""What it costs to say where the time of 100,000 task runs went, how they differ, how late runs were, and the charts.
+"""What it costs to say how long 100,000 task runs took, where their time went and how they differ, and the charts.
 
     python tests/benchmarks/analysis.py [--runs 100000] [--rounds 5]
 
@@ -17,8 +17,13 @@ from turns import medians
 
 from prefect_nbviz import (
     compare_runs,
+    duration_outliers,
+    duration_table,
+    duration_trend,
     lateness_table,
     plot_comparison,
+    plot_duration_trend,
+    plot_durations,
     plot_lateness,
     plot_run_grid,
     plot_time_spent,
@@ -76,6 +81,15 @@ def main() -> None:
         "grid of 50 x 100": (lambda: run_grid(many, last=50), plot_run_grid),
         "halves compared": (lambda: compare_runs(rows[: told.runs // 2], rows[told.runs // 2 :]), plot_comparison),
         "halves of 100 tasks": (lambda: compare_runs(many[: told.runs // 2], many[told.runs // 2 :]), plot_comparison),
+        "durations by task and flow run": (
+            lambda: duration_table(rows, by=["task_key", "flow_run_name"]),
+            lambda _: plot_durations(rows, by="task_key", outliers=duration_outliers(rows, threshold=0.5)),
+        ),
+        "trend by task and hour": (lambda: duration_trend(rows, freq="1h", by="task_key"), plot_duration_trend),
+        "outliers by task": (
+            lambda: duration_outliers(rows, threshold=0.5),
+            lambda found: plot_durations(rows, outliers=found),
+        ),
     }
     assert time_spent(spans)["total"].sum() == by_groupby(spans).sum()
     tables = [table for table, _ in calls.values()]

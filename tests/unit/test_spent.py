@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_nbviz import frames, plot_time_spent, schema, state_intervals, tables, time_spent
-from prefect_nbviz.analysis.spent import PARTS
+from prefect_nbviz.analysis.spent import PARTS, runs_of_rows
 from prefect_nbviz.charts.groups import MAX_GROUPS_DRAWN
 from prefect_nbviz.errors import FrameError, QueryError
 from prefect_nbviz.states import STATE_NAMES, TERMINAL_STATE_TYPES
+from prefect_nbviz.widgets.page import Page
+from prefect_nbviz.widgets.spent import TimeView
 
 EVIL = "<img src=x onerror=alert(1)>%{x}$y$"
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -27,6 +30,7 @@ STEP = st.tuples(st.sampled_from([*STATE_NAMES]), st.integers(0, 10**10))
 RUN = st.tuples(st.sampled_from(["x", "y", None]), st.sampled_from(TAGS), st.lists(STEP, min_size=1, max_size=8))
 NAMED = {
     ("SCHEDULED", "Scheduled"): "scheduled",
+    ("PENDING", "NotReady"): "not_ready",
     ("SCHEDULED", "Late"): "late",
     ("SCHEDULED", "AwaitingRetry"): "awaiting_retry",
     ("SCHEDULED", "AwaitingConcurrencySlot"): "awaiting_slot",
@@ -80,7 +84,7 @@ def by_loop(states: pd.DataFrame) -> dict[str, dict[str, int]]:
         for kind, name, begin, end in zip(group["state_type"], group["state_name"], moments, ends, strict=True):
             plain = "other" if kind in {*TERMINAL_STATE_TYPES, "SCHEDULED"} else kind.lower()
             found[NAMED.get((kind, name), plain)] += (end - begin) // MICRO
-        found["spent"] = sum(found[part] for part in PARTS if part != "scheduled")
+        found["spent"] = sum(found[part] for part in PARTS if part not in {"scheduled", "not_ready"})
         found["total"] = (ends[-1] - moments[0]) // MICRO
         spent[str(run)] = found
     return spent
@@ -144,6 +148,7 @@ def test_a_known_life() -> None:
     found = {part: table[part].iloc[0].total_seconds() for part in [*PARTS, "spent", "total"]}
     assert found == {
         "scheduled": 15,
+        "not_ready": 0,
         "late": 5,
         "awaiting_slot": 0,
         "awaiting_retry": 10,
@@ -240,3 +245,40 @@ def test_names_of_strangers_are_shown_letter_by_letter_and_short() -> None:
     assert "$y$" not in text
     assert len({*fig.data[0].y}) == 3
     assert max(map(len, fig.data[0].y)) < 120
+
+
+def test_the_runs_of_every_row_are_those_of_its_group() -> None:
+    runs = [
+        (place % 3, TAGS[place % 3], [("Running", 10**6), ("Completed", 10**6 * (place + 1))]) for place in range(9)
+    ]
+    spans, rows = state_intervals(history(runs), as_of=AS_OF), rows_of(runs)
+    for by in ("run_id", "tags", "hour", ["flow_name", "tags"]):
+        table = time_spent(spans, by=by, runs=rows)
+        members = runs_of_rows(spans, by=by, runs=rows)
+        assert members.groupby("row").size().tolist() == table["runs"].tolist()
+        total = spans.groupby("run_id")["duration"].sum()
+        assert total[members["run_id"]].groupby(members["row"].to_numpy()).sum().tolist() == table["total"].tolist()
+
+
+def test_the_view_of_time_adds_up_by_what_is_chosen_and_its_bars_are_picked() -> None:
+    runs = [("xy"[place % 2], (), [("Late", 10**6), ("Running", 10**6), ("Completed", 10**7)]) for place in range(6)]
+    spans, rows = state_intervals(history(runs), as_of=AS_OF), rows_of(runs)
+    view = TimeView(Page(), zone=ZoneInfo("UTC"))
+    view.show(spans, rows, of=1)
+    assert [one for _, one in view.by.options] == ["run_id", "flow_name", "tags", "hour", "hour_of_day"]
+    view.by.value = "flow_name"
+    about = view.chart.about
+    view.show(frames.empty(schema.INTERVALS), frames.empty(schema.FLOW_RUNS), of=2)
+    assert "No stays to add up" in view.chart.figure
+    view.show(spans, rows, of=1)
+    assert (view.by.value, view.chart.about) == ("flow_name", about)
+    assert ">6 runs<" in view.caption.value
+    drawn = json.loads(view.chart.figure)["data"]
+    assert [trace.get("name") for trace in drawn[:2]] == ["Late", "Running"]
+    for trace in (0, 1):
+        view.chart.picked = {"figure": view.chart.number, "count": trace + 1, "points": [[trace, 1]], "is_more": False}
+        assert view.selected == ("run-1", "run-3", "run-5")
+    view.selected = ("run-0",)
+    assert view.chart.marks["points"] == [[0], [0], None]
+    view.by.value = "run_id"
+    assert len(view.chart.marks["points"][0]) == 1
