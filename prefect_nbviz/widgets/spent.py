@@ -73,7 +73,7 @@ class TimeView(ipw.VBox):
         self._intervals, self._runs, self._of = intervals, with_histories(runs), of
         self._part = part_lines(runs)
         if len(runs):  # none are there while others are read: the choice stays
-            self.by.offer(runs.assign(**dict.fromkeys(HOURS)))  # hours are no columns, and can always be told
+            self.by.offer(runs.assign(**dict.fromkeys(("run_id", *HOURS))))  # no columns, and always there
         self._draw()
 
     def _draw(self) -> None:
