@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import union_categoricals
 
 from prefect_nbviz import schema
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.states import STATE_TYPES
+
+Integers = npt.NDArray[np.int64]
 
 ATTRS = "prefect_nbviz"
 """The key of `frame.attrs` under which a frame says where it comes from and whether it is whole."""
@@ -55,6 +58,28 @@ def empty(columns: tuple[schema.Column, ...]) -> pd.DataFrame:
     (0, 10)
     """
     return typed({column.name: [] for column in columns}, columns)
+
+
+def micros(values: pd.Series[Any]) -> Integers:
+    """Give times as microseconds since 1970, or lengths of time as microseconds; what is missing is the least int64.
+
+    Raises
+    ------
+    FrameError
+        Times without a time zone.
+
+    Examples
+    --------
+    >>> micros(pd.Series(pd.to_datetime(["1970-01-01T01:00:01+01:00"]))).tolist()
+    [1000000]
+    >>> micros(pd.Series(pd.to_timedelta([2], unit="ms"))).tolist()
+    [2000]
+    """
+    if pd.api.types.is_timedelta64_dtype(values.dtype):
+        return values.to_numpy(dtype="timedelta64[us]").astype(np.int64)
+    if not isinstance(values.dtype, pd.DatetimeTZDtype) and values.notna().any():
+        raise FrameError(f"{values.name or 'A time'} has no time zone: use pd.to_datetime(…, utc=True) if it is UTC.")
+    return pd.to_datetime(values, utc=True).dt.tz_convert(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
 
 
 def joined(upper: pd.DataFrame, lower: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.errors import FrameError, QueryError, did_you_mean
+from prefect_nbviz.frames import micros
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -73,11 +74,13 @@ def concurrency_steps(
     """
     frames.require(intervals, NEEDED, made_by="state_intervals()")
     stays = intervals[(intervals["state_type"] == "RUNNING").to_numpy()]
+    if stays[["start_time", "end_time"]].isna().to_numpy().any():
+        raise FrameError("Some stays have no start_time or end_time: drop those rows, or make them again.")
     values = _values(stays, by, runs).reset_index(drop=True).explode()
     codes, texts = _groups(values)
     pairs = np.unique(values.index.to_numpy(dtype=np.int64) * len(texts) + codes)  # of a tag given twice once
     stay, group = np.divmod(pairs, len(texts))
-    begin, end = _micros(stays["start_time"]), _micros(stays["end_time"])
+    begin, end = micros(stays["start_time"]), micros(stays["end_time"])
     of_group, time, running = _steps(group, begin[stay], end[stay], stays["is_open"].to_numpy(dtype=bool)[stay])
     most = np.zeros(len(texts), dtype=np.int64)
     np.maximum.at(most, of_group, running)
@@ -129,14 +132,14 @@ def concurrency_table(steps: pd.DataFrame) -> pd.DataFrame:
     if steps.empty:
         table = frames.empty(tables.CONCURRENCY_TABLE)
     else:
-        table = _table(steps, *_micros(pd.Series(pd.to_datetime([about["begin"], about["end"]], format="ISO8601"))))
+        table = _table(steps, *micros(pd.Series(pd.to_datetime([about["begin"], about["end"]], format="ISO8601"))))
     table.attrs[frames.ATTRS] = copy.deepcopy(about)
     return table
 
 
 def _table(steps: pd.DataFrame, begin: int, end: int) -> pd.DataFrame:
     group, texts = pd.factorize(steps["group"].astype("object"), use_na_sentinel=False)
-    time, running = _micros(steps["time"]), steps["running"].to_numpy()
+    time, running = micros(steps["time"]), steps["running"].to_numpy()
     first = np.flatnonzero(np.diff(group, prepend=-1))
     until = np.append(time[1:], end)
     until[first[1:] - 1] = end
@@ -188,13 +191,6 @@ def _steps(group: Integers, begin: Integers, end: Integers, is_open: Flags) -> t
     before = np.where(np.diff(groups, prepend=-1) != 0, 0, np.append(0, running[:-1]))
     is_change = running != before
     return groups[is_change], times[is_change], running[is_change]
-
-
-def _micros(times: pd.Series[Any]) -> Integers:
-    if not isinstance(times.dtype, pd.DatetimeTZDtype) or times.isna().any():
-        raise FrameError("The times are missing or have no time zone: pass the frame as this package gave it.")
-    micros: Integers = times.dt.tz_convert(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
-    return micros
 
 
 def _times(micros: Integers) -> pd.DatetimeIndex:

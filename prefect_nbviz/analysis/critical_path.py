@@ -13,6 +13,7 @@ import pandas as pd
 from prefect_nbviz import frames, tables
 from prefect_nbviz.analysis.dependencies import Dependencies
 from prefect_nbviz.errors import FrameError
+from prefect_nbviz.frames import micros
 
 Integers = npt.NDArray[np.int64]
 
@@ -113,8 +114,8 @@ def _refuse_others(task_runs: pd.DataFrame) -> None:
 
 def _in_order(task_runs: pd.DataFrame) -> tuple[Integers, Integers, Integers]:
     """Give the rows in the order of their start, and start and end of the first of them: all that have both."""
-    end = _micros(task_runs["end_time"])
-    start = np.where(task_runs["start_time"].isna(), end, _micros(task_runs["start_time"]))
+    end = micros(task_runs["end_time"])
+    start = np.where(task_runs["start_time"].isna(), end, micros(task_runs["start_time"]))
     is_timed = (end != _NONE) & (start <= end)
     order = np.lexsort((end, start, ~is_timed))
     first = order[: is_timed.sum()]
@@ -161,12 +162,6 @@ def _unlinked(found: Dependencies) -> int:
 
 def _filled(values: Integers, count: int) -> Integers:
     return np.append(values, np.full(count - len(values), _NONE))
-
-
-def _micros(times: pd.Series[Any]) -> Integers:
-    if times.notna().any() and not isinstance(times.dtype, pd.DatetimeTZDtype):
-        raise FrameError("The times have no time zone: use pd.to_datetime(…, utc=True) if they are UTC.")
-    return pd.to_datetime(times, utc=True).dt.tz_convert(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
 
 
 def _times(micros: Integers) -> pd.DatetimeIndex:

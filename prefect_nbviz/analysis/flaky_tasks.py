@@ -163,8 +163,7 @@ def _about_flow_runs(
 
 
 def _micros(times: pd.Series[Any]) -> Integers:
-    micros = pd.to_datetime(times, utc=True).dt.tz_convert(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
-    return np.where(times.isna(), _NEVER, micros)
+    return np.where(times.isna(), _NEVER, frames.micros(times))
 
 
 def _data(held: pd.DataFrame, turns: _Turns) -> dict[str, Any]:

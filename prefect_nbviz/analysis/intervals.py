@@ -12,6 +12,7 @@ import pandas as pd
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.errors import FrameError, QueryError
+from prefect_nbviz.frames import micros
 from prefect_nbviz.states import STATE_TYPES, TERMINAL_STATE_TYPES
 
 Integers = npt.NDArray[np.int64]
@@ -118,7 +119,7 @@ def utc(word: str, moment: datetime) -> datetime:
 
 def _order(states: pd.DataFrame) -> tuple[Integers, Integers]:
     """Give the positions of the rows in the order of the result, whatever order they are in, and the run of each."""
-    (run, ids), time = _runs(states["run_id"]), _micros(states["timestamp"])
+    (run, ids), time = _runs(states["run_id"]), micros(states["timestamp"])
     if (run < 0).any() or states["timestamp"].isna().any():
         raise FrameError("Some states have no run_id or no timestamp: drop those rows, or read the states again.")
     first = np.full(len(ids), np.iinfo(np.int64).max)
@@ -167,18 +168,11 @@ def _life(types: pd.Series) -> Integers:
     return codes
 
 
-def _micros(times: pd.Series) -> Integers:
-    if not isinstance(times.dtype, pd.DatetimeTZDtype):
-        raise FrameError("The timestamps have no time zone: use pd.to_datetime(…, utc=True) if they are UTC.")
-    micros: Integers = times.dt.as_unit("us").to_numpy(dtype="datetime64[us]").astype(np.int64)
-    return micros
-
-
 def _stays(history: pd.DataFrame, run: Integers, as_of: int) -> dict[str, npt.NDArray[np.generic]]:
     """Give what each row of an ordered history lasts; `as_of` is in microseconds since 1970."""
     first = np.diff(run, prepend=-1) != 0
     last = np.diff(run, append=-1) != 0
-    start, life = _micros(history["timestamp"]), _life(history["state_type"])
+    start, life = micros(history["timestamp"]), _life(history["state_type"])
     terminal = _is(life, *TERMINAL_STATE_TYPES)
     end = np.where(last, np.maximum(start, as_of), np.append(start[1:], as_of))
     end = np.where(terminal, start, end)

@@ -16,6 +16,7 @@ from prefect_nbviz import frames, percentiles, tables
 from prefect_nbviz.analysis.groups import Groups, words
 from prefect_nbviz.analysis.intervals import utc
 from prefect_nbviz.errors import FrameError
+from prefect_nbviz.frames import micros
 from prefect_nbviz.states import FAILURE_TYPES
 
 Integers = npt.NDArray[np.int64]
@@ -160,9 +161,9 @@ class _Ends:
     @classmethod
     def of(cls, runs: pd.DataFrame, by: list[str], as_of: datetime) -> Self:
         frames.require(runs, [frames.id_column(runs), "state_type", "end_time"], made_by="read_flow_runs()")
-        groups, until = Groups.of(runs, by=by), _micros(pd.Series([as_of]))[0]
+        groups, until = Groups.of(runs, by=by), micros(pd.Series([as_of]))[0]
         time, failed = (
-            _micros(runs["end_time"])[groups.run],
+            micros(runs["end_time"])[groups.run],
             runs["state_type"].isin(FAILURE_TYPES).to_numpy(dtype=bool),
         )
         counts = (runs["state_type"].isin(_ENDED) & runs["end_time"].notna()).to_numpy(dtype=bool)[groups.run]
@@ -234,10 +235,6 @@ def _as_of(runs: pd.DataFrame, as_of: datetime | None) -> datetime:
     if text is None:
         raise FrameError("The runs do not say when they were read: pass as_of=, such as datetime.now(UTC).")
     return utc("as_of", datetime.fromisoformat(text))
-
-
-def _micros(times: pd.Series[Any]) -> Integers:
-    return pd.to_datetime(times, utc=True).dt.tz_convert(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
 
 
 def _times(micros: Integers) -> pd.DatetimeIndex:

@@ -12,6 +12,7 @@ import pandas as pd
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.analysis.groups import HOURS, Groups, words
 from prefect_nbviz.errors import FrameError
+from prefect_nbviz.frames import micros
 
 Integers = npt.NDArray[np.int64]
 
@@ -171,7 +172,7 @@ def part_of(state_type: str, state_name: str) -> str:
 
 def _lengths(intervals: pd.DataFrame, run: Integers, runs: int) -> tuple[Integers, npt.NDArray[np.bool_]]:
     """Give the microseconds of each run in each of `PARTS`, and whether it is still in its last state."""
-    start, end = (_micros(intervals[column]) for column in ("start_time", "end_time"))
+    start, end = (micros(intervals[column]) for column in ("start_time", "end_time"))
     _check(run, start, end)
     begin, finish = np.full(runs, np.iinfo(np.int64).max), np.full(runs, np.iinfo(np.int64).min)
     np.minimum.at(begin, run, start)
@@ -182,11 +183,6 @@ def _lengths(intervals: pd.DataFrame, run: Integers, runs: int) -> tuple[Integer
     is_open = np.zeros(runs, dtype=bool)
     is_open[run[intervals["is_open"].to_numpy(dtype=bool)]] = True
     return lengths, is_open
-
-
-def _micros(times: pd.Series) -> Integers:
-    micros: Integers = times.to_numpy(dtype="datetime64[us]").astype(np.int64)
-    return micros
 
 
 def _check(run: Integers, start: Integers, end: Integers) -> None:

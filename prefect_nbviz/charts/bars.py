@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from prefect_nbviz.charts.clock import TimeAxis, clock_text, micros
+from prefect_nbviz.charts.clock import TimeAxis, clock_text
 from prefect_nbviz.charts.style import HOVER, figure, fill, in_order_of_life, palette, state_keys, state_labels
 from prefect_nbviz.charts.words import duration_text, message_lines, run_name, safe, unique_labels
+from prefect_nbviz.frames import micros
 from prefect_nbviz.states import TERMINAL_STATE_TYPES, Theme, state_style
 
 ROW = 20

@@ -50,18 +50,6 @@ def zone_of(tz: str) -> ZoneInfo:
     return forms.zone("tz", tz)
 
 
-def micros(times: pd.Series) -> Integers:
-    """Give times with a time zone as microseconds since 1970.
-
-    Examples
-    --------
-    >>> micros(pd.Series(pd.to_datetime(["1970-01-01T01:00:01+01:00"]))).tolist()
-    [1000000]
-    """
-    numbers: Integers = times.dt.tz_convert(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
-    return numbers
-
-
 def moment(at: int, zone: ZoneInfo) -> datetime:
     """Give the time at some microseconds since 1970 on the clocks of a zone.
 

@@ -15,6 +15,7 @@ from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.scales import Scale
 from prefect_nbviz.charts.style import HOVER, figure, note, palette
 from prefect_nbviz.charts.words import coverage, duration_text, message_lines, safe
+from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme
 
 _TITLE = "Before and after"
@@ -72,7 +73,7 @@ def plot_comparison(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
     if drawn.empty:
         return note(figure(_TITLE, subtitle, theme=theme, plot=160), "No runs to compare", theme=theme)
     is_sure = (drawn["p_duration_holm"] <= _ALPHA).to_numpy()
-    lengths = {side: _micros(drawn[f"p50_{side}"]) for side in ("before", "after")}
+    lengths = {side: np.maximum(micros(drawn[f"p50_{side}"]), -1) for side in ("before", "after")}  # -1: none
     scale = _scale(lengths)
     fig = groups.figure(_TITLE, subtitle, theme=theme, legend=[_BEFORE, _AFTER, *([_SURE] if is_sure.any() else [])])
     at = {side: scale.values(np.maximum(one, 0)) for side, one in lengths.items()}
@@ -86,13 +87,7 @@ def plot_comparison(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
         fig, far, _ends(drawn, is_tested=bool(table[["p_duration", "p_failure"]].notna().to_numpy().any())), theme=theme
     )
     ticks = {} if scale.is_log else {"nticks": _TICKS}
-    return fig.update_xaxes(scale.layout() | ticks, title={"text": "median duration", "font": {"size": 12}})
-
-
-def _micros(lengths: pd.Series[Any]) -> Integers:
-    """Give lengths in microseconds, -1 where there is none."""
-    micros = lengths.to_numpy("timedelta64[us]")
-    return np.where(np.isnat(micros), -1, micros.astype(np.int64))
+    return fig.update_xaxes(scale.layout() | ticks, title="median duration")
 
 
 def _scale(lengths: dict[str, Integers]) -> Scale:

@@ -11,10 +11,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
-from prefect_nbviz.charts.clock import Integers, TimeAxis, clock_text, micros, zone_of
+from prefect_nbviz.charts.clock import Integers, TimeAxis, clock_text, zone_of
 from prefect_nbviz.charts.style import HOVER, figure, note
 from prefect_nbviz.charts.words import NONE, coverage, cut, duration_text, safe
 from prefect_nbviz.errors import FrameError
+from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
 
 MAX_GROUPS_DRAWN = 6

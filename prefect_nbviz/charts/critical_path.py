@@ -12,9 +12,10 @@ import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.bars import ROW
-from prefect_nbviz.charts.clock import TimeAxis, clock_text, micros, zone_of
+from prefect_nbviz.charts.clock import TimeAxis, clock_text, zone_of
 from prefect_nbviz.charts.style import HOVER, figure, note, palette
 from prefect_nbviz.charts.words import coverage, cut, duration_text, message_lines, run_name, safe, unique_labels
+from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
 
 MAX_TASK_RUNS_DRAWN = 60

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from prefect_nbviz.charts.clock import Integers, WallClock, clock_text, zone_of
+from prefect_nbviz.charts.clock import WallClock, clock_text, zone_of
 from prefect_nbviz.charts.grid_cells import GridCells, Layer, bar_color, bar_glyph, glyphs
 from prefect_nbviz.charts.picks import Members, PointPicks
 from prefect_nbviz.charts.scales import Scale
 from prefect_nbviz.charts.style import HOVER, figure, note, palette
 from prefect_nbviz.charts.words import cut, duration_text, message_lines, run_name, safe, unique_labels
+from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme
 
 _ROW, _LOW_ROW, _MANY = 22, 15, 40  # pixels of a line, and of one of many
@@ -143,7 +144,7 @@ def _across(drawn: GridCells, zone: ZoneInfo) -> dict[str, Any]:
         "tickangle": 0,
         "showgrid": False,
         **_all_of(max(len(shown), _LEAST_COLUMNS)),
-        "title": {"text": f"start of the flow run ({clock.name})", "font": {"size": 12}},
+        "title": f"start of the flow run ({clock.name})",
     }
 
 
@@ -174,13 +175,8 @@ def _up(fig: go.Figure, drawn: GridCells, bottom: float) -> dict[str, Any]:
 
 def _scale(drawn: GridCells) -> Scale | None:
     """Give the scale of the bars, which is linear as bars are."""
-    lengths = _micros(drawn.columns["flow_run_duration"].dropna())
+    lengths = micros(drawn.columns["flow_run_duration"].dropna())
     return Scale.of(np.maximum(lengths, 0), log=False) if len(lengths) else None
-
-
-def _micros(lengths: pd.Series[Any]) -> Integers:
-    micros: Integers = lengths.to_numpy("timedelta64[us]").astype(np.int64)
-    return micros
 
 
 def _bars(drawn: GridCells, zone: ZoneInfo, theme: Theme) -> go.Bar:
@@ -188,7 +184,7 @@ def _bars(drawn: GridCells, zone: ZoneInfo, theme: Theme) -> go.Bar:
     scale = _scale(drawn)
     return go.Bar(
         x=held.index.to_numpy(),
-        y=scale.values(_micros(held["flow_run_duration"])) if scale else [],
+        y=scale.values(micros(held["flow_run_duration"])) if scale else [],
         yaxis="y2",
         width=_CELL,
         marker={"color": [bar_color(kind, theme) for kind in held["flow_state_type"]], "line": {"width": 0}},

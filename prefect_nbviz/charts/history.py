@@ -9,10 +9,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema
-from prefect_nbviz.charts.clock import TICKS, Integers, WallClock, micros, zone_of
+from prefect_nbviz.charts.clock import TICKS, Integers, WallClock, zone_of
 from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
 from prefect_nbviz.charts.style import figure, fill, note, state_codes, state_labels
 from prefect_nbviz.charts.words import coverage
+from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
 
 _HOVER = "<b>%{fullData.name}: %{y:,}</b><br>%{hovertext}<extra></extra>"

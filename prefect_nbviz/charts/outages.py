@@ -11,10 +11,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
-from prefect_nbviz.charts.clock import TimeAxis, clock_text, micros, zone_of
+from prefect_nbviz.charts.clock import TimeAxis, clock_text, zone_of
 from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.style import HOVER, figure, fill, note
 from prefect_nbviz.charts.words import coverage, duration_text, message_lines
+from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
 
 MAX_OUTAGES_DRAWN = 1_500

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from prefect_nbviz import frames, percentiles
-from prefect_nbviz.charts.clock import Integers, micros
+from prefect_nbviz.charts.clock import Integers
 from prefect_nbviz.charts.dots import MAX_DOTS, Dots
 from prefect_nbviz.charts.scales import Scale
 from prefect_nbviz.charts.style import state_codes
 from prefect_nbviz.charts.values import largest, rows_of
 from prefect_nbviz.charts.words import coverage
 from prefect_nbviz.errors import QueryError, did_you_mean
+from prefect_nbviz.frames import micros
 
 MAX_GROUPS_DRAWN = 6
 """As many values of a column get a panel, those of most runs."""

@@ -13,6 +13,7 @@ from prefect_nbviz.charts.picks import Members, PointPicks
 from prefect_nbviz.charts.scales import Scale
 from prefect_nbviz.charts.style import HOVER, figure, fill, note
 from prefect_nbviz.charts.words import coverage, duration_text, message_lines
+from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
 
 _TITLE = "Where the time went"
@@ -69,12 +70,12 @@ def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
     '<b>etl</b><br>Running: 1 min 30 s, 100.0% of 1 min 30 s'
     """
     frames.require(table, schema.names(tables.TIME_SPENT), made_by="time_spent()")
-    groups, totals = Groups.of(table), _micros(table["spent"])
+    groups, totals = Groups.of(table), micros(table["spent"])
     subtitle = _subtitle(table, len(groups.drawn), totals)
     if not len(table):
         return note(figure(_TITLE, subtitle, theme=theme, plot=160), "No stays to add up", theme=theme)
     totals = totals[: len(groups.drawn)]
-    parts = {word: _micros(groups.drawn[word]) for word in _PARTS}
+    parts = {word: micros(groups.drawn[word]) for word in _PARTS}
     shown = {word: lengths for word, lengths in parts.items() if lengths.any()}
     fig = groups.figure(_TITLE, subtitle, theme=theme, legend=[_PARTS[word][0] for word in shown])
     scale = Scale.of(totals, log=False)
@@ -100,13 +101,8 @@ def time_spent_picks(table: pd.DataFrame, members: pd.DataFrame) -> PointPicks:
     shown = members[members["row"] < len(drawn)]
     number, ids = pd.factorize(shown["run_id"])
     bars = Members(shown["row"].to_numpy(dtype=np.int64), number.astype(np.int64))
-    stacks: list[Members | None] = [bars for word in _PARTS if _micros(drawn[word]).any()]
+    stacks: list[Members | None] = [bars for word in _PARTS if micros(drawn[word]).any()]
     return PointPicks(pd.Index(ids, dtype="object"), [*stacks, None])
-
-
-def _micros(lengths: pd.Series) -> Integers:
-    micros: Integers = lengths.to_numpy(dtype="timedelta64[us]").astype(np.int64)
-    return micros
 
 
 def _subtitle(table: pd.DataFrame, drawn: int, totals: Integers) -> str:
@@ -121,7 +117,7 @@ def _subtitle(table: pd.DataFrame, drawn: int, totals: Integers) -> str:
         parts.append("a run counts once under each of its tags")
     elif open_runs := int(table["open_runs"].sum()):
         parts.append(f"{open_runs:,} not ended yet")
-    hidden = {name: int(_micros(table[word]).sum()) for word, name in _NOT_DRAWN.items()}
+    hidden = {name: int(micros(table[word]).sum()) for word, name in _NOT_DRAWN.items()}
     if any(hidden.values()):
         texts = [f"{duration_text(length)} in {name}" for name, length in hidden.items() if length]
         parts.append(f"without {' and '.join(texts)}")
@@ -132,7 +128,7 @@ def _subtitle(table: pd.DataFrame, drawn: int, totals: Integers) -> str:
 
 def _stack(word: str, lengths: Integers, groups: Groups, scale: Scale, theme: Theme) -> go.Bar:
     label, *state = _PARTS[word]
-    totals = _micros(groups.drawn["spent"])
+    totals = micros(groups.drawn["spent"])
     shares = lengths / np.maximum(totals, 1)
     return go.Bar(
         orientation="h",

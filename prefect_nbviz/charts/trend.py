@@ -12,12 +12,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
-from prefect_nbviz.charts.clock import Integers, TimeAxis, micros, span_text, zone_of
+from prefect_nbviz.charts.clock import Integers, TimeAxis, span_text, zone_of
 from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.panels import MAX_GROUPS_DRAWN
 from prefect_nbviz.charts.scales import Scale
 from prefect_nbviz.charts.style import HOVER, figure, note
 from prefect_nbviz.charts.words import coverage, duration_text, safe
+from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
 
 MAX_BINS_DRAWN = 1_500

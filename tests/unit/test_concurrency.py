@@ -109,6 +109,8 @@ def test_nothing_gives_every_column_and_what_cannot_be_is_refused() -> None:
         concurrency_table(frames.empty(tables.CONCURRENCY))
     with pytest.raises(FrameError, match="no time zone"):
         concurrency_steps(frame([(0, 1, "RUNNING", False, ())]).assign(start_time=pd.Timestamp("2026-01-01")))
+    with pytest.raises(FrameError, match="no start_time or end_time"):
+        concurrency_steps(frame([(0, 1, "RUNNING", False, ())]).assign(end_time=pd.NaT))
     with pytest.raises(FrameError, match="lacks 'is_open'"):
         concurrency_steps(frame([]).drop(columns="is_open"))
 
