@@ -10,9 +10,9 @@ import pandas as pd
 import traitlets
 
 from prefect_nbviz import frames, schema
+from prefect_nbviz.gathering import with_histories
 from prefect_nbviz.states import FAILURE_TYPES
 from prefect_nbviz.widgets.column_choice import ColumnChoice
-from prefect_nbviz.widgets.histories import with_histories
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.status import StatusLine
 from prefect_nbviz.widgets.timeline import TimelineChart
