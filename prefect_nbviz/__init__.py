@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.reading.logs import read_logs
     from prefect_nbviz.reading.runs import read_flow_runs, read_state_type_counts, read_task_runs
     from prefect_nbviz.reading.tallies import count_runs, read_run_counts
+    from prefect_nbviz.reporting.report import report
     from prefect_nbviz.widgets.explorer import RunExplorer, explore
     from prefect_nbviz.widgets.timeline import StateTimeline
     from prefect_nbviz.widgets.watch import TaskWatch, watch
@@ -75,6 +76,7 @@ _HOMES = {
     "read_state_type_counts": "reading.runs",
     "read_states": "reading.histories",
     "read_task_runs": "reading.runs",
+    "report": "reporting.report",
     "run_counts": "analysis.counts",
     "schedule_gaps": "analysis.lateness",
     "state_intervals": "analysis.intervals",
@@ -118,6 +120,7 @@ __all__ = [
     "read_state_type_counts",
     "read_states",
     "read_task_runs",
+    "report",
     "run_counts",
     "schedule_gaps",
     "state_intervals",

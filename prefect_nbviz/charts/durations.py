@@ -101,8 +101,8 @@ def plot_durations(
         fig.update_traces({"yaxis": name}, selector={"yaxis": None})
         fig.add_annotation(text=_heading(panels, number, title), y=domain[1], align="left", **_CORNER)
     _show_in_legend_once(fig)
-    times = axis.layout()
-    return fig.update_layout(xaxis=times | {"anchor": name, "title": f"start {times['title']}"}, hovermode="closest")
+    fig.update_layout(xaxis=axis.layout() | {"anchor": name}, hovermode="closest")
+    return fig.update_layout(xaxis_title_text=f"start {fig.layout.xaxis.title.text}")
 
 
 def duration_picks(runs: pd.DataFrame, *, by: str | None = None) -> PointPicks:

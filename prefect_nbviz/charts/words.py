@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ NONE = "(none)"
 """What is shown for a value that is missing."""
 
 _LABEL_LENGTH = 40
+_HASH = re.compile(r"-[0-9a-f]{8}$")
 _MESSAGE_LENGTH = 300
 _LINE_LENGTH = 72
 _MILLI = 1_000
@@ -53,6 +55,17 @@ def run_name(name: object) -> str:
     ('load', '(none)', '(none)')
     """
     return name if isinstance(name, str) and name.strip() else NONE
+
+
+def task_name(key: str) -> str:
+    """Give the name of a task from its key, which ends in a part of a hash of its code.
+
+    Examples
+    --------
+    >>> task_name("load_orders-3f2a1c9d"), task_name("my-task")
+    ('load_orders', 'my-task')
+    """
+    return _HASH.sub("", key)
 
 
 def cut(text: str, length: int = _LABEL_LENGTH) -> str:

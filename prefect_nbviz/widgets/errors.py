@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
@@ -14,7 +13,7 @@ import traitlets
 
 from prefect_nbviz.analysis.failures import failure_patterns, failure_table
 from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
-from prefect_nbviz.charts.words import cut
+from prefect_nbviz.charts.words import cut, task_name
 from prefect_nbviz.states import FAILURE_TYPES, STATE_NAMES
 from prefect_nbviz.widgets.chart import with_more
 from prefect_nbviz.widgets.page import STATIC
@@ -23,7 +22,6 @@ MAX_GROUPS_SHOWN = 200
 """As many messages are listed, those of most runs."""
 
 _MOST_NAMES = 5
-_HASH = re.compile(r"-[0-9a-f]{8}$")
 _LONGEST = 2_000  # letters of a message that is shown whole
 
 
@@ -119,17 +117,6 @@ def _listed(kind: str, names: Sequence[str]) -> str:
     distinct = [cut(name) for name in dict.fromkeys(names)]
     more = f" and {len(distinct) - _MOST_NAMES:,} more" if len(distinct) > _MOST_NAMES else ""
     return f"{kind} {', '.join(distinct[:_MOST_NAMES])}{more}" if distinct else ""
-
-
-def task_name(key: str) -> str:
-    """Give the name of a task from its key, which ends in a part of a hash of its code.
-
-    Examples
-    --------
-    >>> task_name("load_orders-3f2a1c9d"), task_name("my-task")
-    ('load_orders', 'my-task')
-    """
-    return _HASH.sub("", key)
 
 
 def _seen(first: pd.Timestamp, last: pd.Timestamp, zone: tzinfo) -> str:

@@ -62,6 +62,8 @@ MAY_IMPORT = {
     "anywidget": {"widgets"},
     "traitlets": {"widgets"},
     "IPython": {"magics", "widgets"},
+    "jinja2": {"reporting"},
+    "markupsafe": {"reporting"},
 }
 """The heavy packages, and the only parts that may know them."""
 
