@@ -193,7 +193,7 @@ class TimeAxis:
         clock = WallClock(self.zone, None if self._is_steady() else moment(self.last, self.zone))
         return {
             "type": "date",
-            "title": {"text": f"time ({clock.name}){self.tail}", "font": {"size": 12}},
+            "title": f"time ({clock.name}){self.tail}",
             "range": [*map(str, self.wall(np.array([self.start, self.end])))],
             "tickformatstops": TICKS,
         }

@@ -30,6 +30,8 @@ _TITLE, _SUBTITLE, _HEADER, _BOTTOM, _LEGEND_ROW = 28, 54, 64, 56, 20  # pixels:
 _WIDTH, _ENTRY, _LETTER = 680, 46, 7  # a notebook's, in pixels: no more is known before the browser draws
 _LEGEND_EDGE = 10  # pixels that plotly puts around a legend
 _TILTS = [0, 30]  # degrees that labels of the x axis may be turned by
+_AXIS = {"title": {"font": {"size": 12}}}
+_TEMPLATE = {"layout": {"xaxis": _AXIS, "yaxis": _AXIS}}  # for all axes, also those that are added to a figure
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,7 @@ def figure(title: str, subtitle: str, *, theme: Theme, plot: float, legend: Iter
     }
     return go.Figure(
         layout={
-            "template": "none",
+            "template": _TEMPLATE,
             "title": heading,
             "height": height,
             "margin": {"l": 12, "r": 24, "t": top, "b": _BOTTOM},

@@ -21,11 +21,11 @@ MAX_ROWS_SHOWN = 10_000
 """As many rows go to the browser; the frame holds all."""
 
 _SCRIPTS = ("cells.js", "choices.js", "table.js")  # one after the other: a widget has one script
-_BEGINNING = (STATE, "name", "state_message", "start_time", "duration", "run_count")
+_WHAT_HAPPENED = ("start_time", "duration", "state_message", "run_count")
 
 FIRST_COLUMNS = {
-    "flow_run": (*_BEGINNING, "flow_name", "deployment_name", "tags"),
-    "task_run": (*_BEGINNING, "flow_run_name", "flow_name", "tags"),
+    "flow_run": (STATE, "flow_name", "name", *_WHAT_HAPPENED, "deployment_name", "tags"),
+    "task_run": (STATE, "name", "flow_run_name", *_WHAT_HAPPENED, "flow_name", "tags"),
 }
 """The columns that are shown until a person chooses others; one that a frame lacks is not missed."""
 
@@ -43,7 +43,7 @@ class RunTable(anywidget.AnyWidget):
     >>> table = RunTable()
     >>> table.show(frames.empty(schema.TASK_RUNS))
     >>> table.columns[:3]
-    ('state', 'name', 'state_message')
+    ('state', 'name', 'flow_run_name')
     """
 
     _esm = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS)

@@ -183,6 +183,11 @@ def test_scales_show_short_ones_and_say_lengths_as_people_do() -> None:
     assert log.parts(far).tolist() == [0, 0, pytest.approx(0.0279, abs=1e-3), 1]
 
 
+def test_the_axis_says_which_time_on_which_clock() -> None:
+    title = plot_durations(many(50), tz="Asia/Kolkata").layout.xaxis.title.text
+    assert title == "start time (Asia/Kolkata)"
+
+
 def test_names_of_strangers_stay_text() -> None:
     text = json.dumps(json.loads(plot_durations(many(50, evil=EVIL), by="flow_name").to_json()))
     assert "<img" not in text
