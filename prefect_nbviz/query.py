@@ -256,7 +256,7 @@ def query_to_show(query: Any, criteria: Mapping[str, Any]) -> FlowRunQuery | Tas
     if query is None and not criteria:
         return TaskRunQuery(since="1d")
     query_type: type[RunQuery] = type(query) if isinstance(query, RunQuery) else TaskRunQuery
-    asked: FlowRunQuery | TaskRunQuery = as_query(query_type, query, criteria)  # type: ignore[assignment]
+    asked: FlowRunQuery | TaskRunQuery = as_query(query_type, query, criteria)
     return asked
 
 

@@ -101,15 +101,15 @@ class Contents:
                 lambda: counts_over_time(query, runs, tz=zone.key, connection=connection, progress=progress),
                 counted,
             )
-        states = gather(
+        intervals = gather(
             "The state histories",
-            lambda: read_states(with_histories(runs), connection=connection, progress=progress),
-            frames.empty(schema.STATES),
+            lambda: state_intervals(read_states(with_histories(runs), connection=connection, progress=progress)),
+            frames.empty(schema.INTERVALS),
         )
         asked = query or _query_of(runs)
         name = title or f"{asked.noun.capitalize()}s: {criteria_text(asked, zone=zone)}"
         address = ui_address(as_connection(connection), asked.kind, "")
-        return cls(asked, runs, over_time, state_intervals(states), tuple(notes), zone, name, address)
+        return cls(asked, runs, over_time, intervals, tuple(notes), zone, name, address)
 
     @property
     def about(self) -> Mapping[str, Any]:

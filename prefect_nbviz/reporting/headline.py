@@ -103,8 +103,7 @@ def histories(contents: Contents) -> str:
     held, runs = contents.with_histories, len(contents.runs)
     if held == runs:
         return "of all these runs" if runs > 1 else "of this run"
-    which = f"of the first {held:,} of {runs:,} runs" if held else "of no run"
-    return f"{which}: each may cost a request"
+    return f"of the first {held:,} of {runs:,} runs, since each history may cost a request" if held else "of no run"
 
 
 def _order(sort: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import functools
+import gzip
 import hashlib
 import html
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import plotly.graph_objects as go
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -32,16 +34,9 @@ def page_of(contents: Contents) -> str:
     """Give the page, with plotly's own script in it once, if there is a chart."""
     shown = [*sections(contents)]
     charts = {section.key: section.figure for section in shown if section.figure is not None}
-    scripts = [get_plotlyjs(), (_STATIC / "report.js").read_text(encoding="utf-8")] if charts else []
-    # A template escapes all that it is given, but for what is `Markup`.
-    environment = Environment(
-        loader=FileSystemLoader(_STATIC),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.jinja").render(
+    scripts = [(_STATIC / "report.js").read_text(encoding="utf-8"), str(get_plotlyjs())] if charts else []
+    drawn = {key: json.loads(str(figure.to_json())) for key, figure in charts.items()}
+    return _template().render(
         contents=contents,
         policy=_POLICY.format(scripts=" ".join(map(_hash, scripts)) or "'none'"),
         style=Markup(_style_sheet()),  # noqa: S704 - our own
@@ -49,10 +44,22 @@ def page_of(contents: Contents) -> str:
         numbers=[*figures(contents)],
         sections=shown,
         described={key: description(figure) for key, figure in charts.items()},
-        charts=_json({key: json.loads(str(figure.to_json())) for key, figure in charts.items()}),
-        dark=_json(dict(_dark_colors())),
-        scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own, and plotly's
+        script=Markup("".join(scripts[:1])),  # noqa: S704 - our own
+        packed={name: _packed(text) for name, text in _texts(drawn, *scripts[1:]).items()},
     )
+
+
+@functools.cache
+def _template() -> Template:
+    """Give what escapes all that it is filled with, but for what is `Markup`."""
+    environment = Environment(
+        loader=FileSystemLoader(_STATIC),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.jinja")
 
 
 def description(figure: go.Figure) -> str:
@@ -72,12 +79,15 @@ def _hash(script: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _json(value: object) -> Markup:
-    """Give JSON that ends no script: in it, these letters stand in texts only."""
-    text = json.dumps(value, separators=(",", ":"))
-    for letter in "<>&":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return Markup(text)  # noqa: S704 - its letters were escaped for a script
+def _texts(drawn: Mapping[str, object], plotly: str = "") -> dict[str, str]:
+    """Give what the script of the page reads, if there is anything to draw."""
+    texts = {"plotly": plotly, "charts": json.dumps(drawn), "dark": json.dumps(dict(_dark_colors()))}
+    return texts if drawn else {}
+
+
+def _packed(text: str) -> str:
+    """Give a text in a third of its length, and in letters that mean nothing in HTML."""
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def _dark_colors() -> Iterator[tuple[str, str]]:

@@ -61,7 +61,7 @@ def report(
     Returns
     -------
     pathlib.Path
-        The file, about 5 MB, of which plotly is nearly all.
+        The file, about 2 MB, of which plotly is nearly all.
 
     Raises
     ------

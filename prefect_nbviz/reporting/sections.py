@@ -20,15 +20,30 @@ from prefect_nbviz.charts.durations import plot_durations
 from prefect_nbviz.charts.history import plot_run_counts
 from prefect_nbviz.charts.lateness import plot_lateness
 from prefect_nbviz.charts.spent import plot_time_spent
-from prefect_nbviz.charts.timeline import plot_state_timeline
+from prefect_nbviz.charts.timeline import Timeline
 from prefect_nbviz.charts.words import duration_text, task_name
 from prefect_nbviz.reporting.contents import Contents
 from prefect_nbviz.reporting.headline import histories
-from prefect_nbviz.reporting.listing import Cell, Column, Listing, length, listing, moment, names, number, share, text
+from prefect_nbviz.reporting.listing import (
+    Cell,
+    Column,
+    Listing,
+    length,
+    listing,
+    moment,
+    names,
+    number,
+    share,
+    share_text,
+    text,
+)
 from prefect_nbviz.states import FAILURE_TYPES
 
 MOST_LISTED = 20
 """As many rows a table has: those that come first say most."""
+
+MOST_BARS = 250
+"""With more runs than this the timeline is drawn as pixels."""
 
 _MICRO = pd.Timedelta(1, "us")
 _NONE = pd.Timedelta(0)
@@ -169,8 +184,10 @@ def _length_of(word: str, row: Mapping[Any, Any]) -> Cell:
 
 
 def _timeline(contents: Contents) -> Section:
-    says = f"A row for each run, a bar for each state that it was in, {histories(contents)}."
-    figure = plot_state_timeline(contents.intervals, tz=contents.zone.key)
+    says = f"What each run was doing at each moment, {histories(contents)}."
+    # Pixels weigh less than bars, and all of them fit on a sheet.
+    drawn = Timeline(contents.intervals, tz=contents.zone.key, compact=contents.with_histories > MOST_BARS)
+    figure = drawn.figure(theme="light")
     return Section("timeline", "What did each run do when?", says, figure)
 
 
@@ -181,9 +198,8 @@ def _spent(contents: Contents) -> Section:
     sums: dict[str, pd.Timedelta] = {part: table[part].sum() for part in PARTS if part != "scheduled"}  # type: ignore[misc]
     whole = sum(sums.values(), _NONE)
     largest = sorted((part for part, spent in sums.items() if spent > _NONE), key=lambda part: -sums[part])[:3]
-    parts = [f"{sums[part] / whole:.0%} {_PART_NAMES.get(part, part)}" for part in largest]
-    of_it = f": {', '.join(parts)}" if parts else ""
-    says = f"The time of runs added up, {histories(contents)}{of_it}."
+    parts = [f"{share_text(sums[part] // _MICRO, whole // _MICRO)} {_PART_NAMES.get(part, part)}" for part in largest]
+    says = f"The time of runs, added up: {', '.join(parts) or 'none yet'}. It is {histories(contents)}."
     return Section("spent", "Where did the time go?", says, plot_time_spent(table))
 
 
