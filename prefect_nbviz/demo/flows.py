@@ -50,7 +50,7 @@ def write_history() -> dict[str, int]:
     """
     with get_client(sync_client=True) as client:
         _deploy(client)
-        strands = (_ingest, _ingest_more, _batch, _train, _sync, _bill, _stumble)
+        strands = (_ingest, _ingest_more, _batch, _train, _sync, _bill, _stumble, _waver)
         with ThreadPoolExecutor(len(strands)) as pool:  # side by side: the client waits 2 s when SQLite is locked
             lanes = [pool.submit(strand) for strand in strands]
         for lane in lanes:
@@ -128,6 +128,13 @@ def _stumble() -> None:
     _run(samples.export_archive, with_tags=["nightly"])
     _run(samples.reindex_search, with_tags=["prod", "search"])
     _run(samples.reindex_search, 1, with_tags=["dev", "search"])
+
+
+def _waver() -> None:
+    for _ in range(5):
+        _run(samples.price_feed, with_tags=["prod", "market"])
+    for version in (samples.SOUND_VERSION,) * 2 + (samples.BROKEN_VERSION,) * 3:
+        _run(samples.publish_catalog.with_options(version=version), with_tags=["prod", "shop"])
 
 
 def _run(one: Callable[..., Any], *arguments: object, with_tags: Iterable[str] = (), **more: object) -> None:
