@@ -50,7 +50,7 @@ def write_history() -> dict[str, int]:
     """
     with get_client(sync_client=True) as client:
         _deploy(client)
-        strands = (_ingest, _ingest_more, _batch, _train, _sync, _bill, _stumble, _waver)
+        strands = (_ingest, _ingest_more, _batch, _train, _sync, _bill, _stumble, _waver, _slow_down)
         with ThreadPoolExecutor(len(strands)) as pool:  # side by side: the client waits 2 s when SQLite is locked
             lanes = [pool.submit(strand) for strand in strands]
         for lane in lanes:
@@ -133,8 +133,13 @@ def _stumble() -> None:
 def _waver() -> None:
     for _ in range(5):
         _run(samples.price_feed, with_tags=["prod", "market"])
-    for version in (samples.SOUND_VERSION,) * 2 + (samples.BROKEN_VERSION,) * 3:
+    for version in (samples.SOUND_VERSION,) * 2 + (samples.BROKEN_VERSION,) * 2:
         _run(samples.publish_catalog.with_options(version=version), with_tags=["prod", "shop"])
+
+
+def _slow_down() -> None:
+    for version in (samples.QUICK_VERSION,) * 4 + (samples.SLOW_VERSION,) * 4:
+        _run(samples.score_customers.with_options(version=version), with_tags=["prod", "scores"])
 
 
 def _run(one: Callable[..., Any], *arguments: object, with_tags: Iterable[str] = (), **more: object) -> None:

@@ -19,6 +19,7 @@ DAY = 86_400
 FIT_RETRIES = 2
 PARTITIONS = 3
 SOUND_VERSION, BROKEN_VERSION = "1.4", "1.5"
+QUICK_VERSION, SLOW_VERSION = "2.0", "2.1"
 REFUNDED_ORDERS = (4711, 4712, 4713)
 HOSTILE_NAME = "<img src=x onerror=alert(1)>"
 """The name of one flow run and one task run: names come from strangers."""
@@ -175,6 +176,35 @@ def check_columns(columns: Sequence[str]) -> int:
 def publish_catalog(columns: Sequence[str] = ("name", "price")) -> int:
     """Check what is to be published and write it."""
     return load([check_columns(columns)])
+
+
+@task(tags=["scores"])
+def load_history(customers: int) -> list[int]:
+    """Give what customers bought."""
+    time.sleep(0.05)
+    return [*range(customers)]
+
+
+@task(tags=["scores", "cpu"])
+def score(history: Sequence[int], customer: int) -> int:
+    """Score a customer, which the new version does slowly; the first one bought most."""
+    time.sleep((0.3 if flow_run.flow_version == SLOW_VERSION else 0.05) * (1 if customer else 2))
+    return len(history)
+
+
+@task(tags=["scores"])
+def rank(scores: Sequence[int]) -> int:
+    """Put customers in order."""
+    time.sleep(0.05)
+    return sum(scores)
+
+
+@flow(name="score_customers", version=SLOW_VERSION, task_runner=RUNNER)
+def score_customers(customers: int = 3) -> int:
+    """Score every customer, then rank them: who waits for whom is recorded."""
+    history = load_history.submit(customers)
+    scores: Any = [score.submit(history, one) for one in range(customers)]
+    return rank.submit(scores).result()
 
 
 @task(tags=["etl"])
