@@ -13,15 +13,20 @@ if TYPE_CHECKING:
     from prefect_nbviz.analysis.counts import run_counts
     from prefect_nbviz.analysis.critical_path import critical_path
     from prefect_nbviz.analysis.durations import duration_table
+    from prefect_nbviz.analysis.failure_rates import failure_rates
     from prefect_nbviz.analysis.failures import failure_table
+    from prefect_nbviz.analysis.flaky_tasks import flaky_tasks
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.analysis.lateness import lateness_table, schedule_gaps
+    from prefect_nbviz.analysis.leaf_failures import leaf_failures
+    from prefect_nbviz.analysis.recovery import outages, recovery_table
     from prefect_nbviz.analysis.spent import time_spent
     from prefect_nbviz.analysis.value_columns import parameter_columns, tag_columns
     from prefect_nbviz.charts.concurrency import plot_concurrency
     from prefect_nbviz.charts.counts import plot_state_counts
     from prefect_nbviz.charts.critical_path import plot_critical_path
     from prefect_nbviz.charts.durations import plot_durations
+    from prefect_nbviz.charts.failure_rates import plot_failure_rates
     from prefect_nbviz.charts.history import plot_run_counts
     from prefect_nbviz.charts.lateness import plot_lateness
     from prefect_nbviz.charts.spent import plot_time_spent
@@ -56,13 +61,18 @@ _HOMES = {
     "critical_path": "analysis.critical_path",
     "duration_table": "analysis.durations",
     "explore": "widgets.explorer",
+    "failure_rates": "analysis.failure_rates",
     "failure_table": "analysis.failures",
+    "flaky_tasks": "analysis.flaky_tasks",
     "lateness_table": "analysis.lateness",
+    "leaf_failures": "analysis.leaf_failures",
     "load_ipython_extension": "magics",
+    "outages": "analysis.recovery",
     "parameter_columns": "analysis.value_columns",
     "plot_concurrency": "charts.concurrency",
     "plot_critical_path": "charts.critical_path",
     "plot_durations": "charts.durations",
+    "plot_failure_rates": "charts.failure_rates",
     "plot_lateness": "charts.lateness",
     "plot_run_counts": "charts.history",
     "plot_state_counts": "charts.counts",
@@ -76,6 +86,7 @@ _HOMES = {
     "read_state_type_counts": "reading.runs",
     "read_states": "reading.histories",
     "read_task_runs": "reading.runs",
+    "recovery_table": "analysis.recovery",
     "report": "reporting.report",
     "run_counts": "analysis.counts",
     "schedule_gaps": "analysis.lateness",
@@ -100,13 +111,18 @@ __all__ = [
     "critical_path",
     "duration_table",
     "explore",
+    "failure_rates",
     "failure_table",
+    "flaky_tasks",
     "lateness_table",
+    "leaf_failures",
     "load_ipython_extension",
+    "outages",
     "parameter_columns",
     "plot_concurrency",
     "plot_critical_path",
     "plot_durations",
+    "plot_failure_rates",
     "plot_lateness",
     "plot_run_counts",
     "plot_state_counts",
@@ -120,6 +136,7 @@ __all__ = [
     "read_state_type_counts",
     "read_states",
     "read_task_runs",
+    "recovery_table",
     "report",
     "run_counts",
     "schedule_gaps",

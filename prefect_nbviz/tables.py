@@ -85,3 +85,83 @@ CRITICAL_PATH = (
     Column("slack", DURATION, "how much longer it could have taken without moving the end"),
     Column("saving", DURATION, "how much earlier the end would have been, had it taken no time"),
 )
+
+LEAF_FAILURES = (
+    Column("run_kind", REPEATED_TEXT, "flow_run or task_run"),
+    Column("run_id", TEXT, "flow_run_id or task_run_id, as run_kind says"),
+    Column("run_name", TEXT, "name of the run"),
+    Column("flow_run_id", TEXT, "the flow run itself, or the one that a task run belongs to"),
+    Column("flow_name", REPEATED_TEXT, "name of the flow of that"),
+    Column("task_key", REPEATED_TEXT, "key of the task; missing for flow runs"),
+    Column("state_type", STATE_TYPE, "FAILED or CRASHED"),
+    Column("state_name", REPEATED_TEXT, "name of the state, such as Failed, TimedOut, Crashed"),
+    Column("message", REPEATED_TEXT, "what the state says; missing if it says nothing"),
+    Column("pattern", REPEATED_TEXT, "that of FAILURES"),
+    Column("failed_time", TIME, "when it ended, or started, or was to start if it has no such time"),
+    Column("run_count", COUNT, "how many attempts it had"),
+    Column("path", TUPLE, "from the root down to it, a tuple of text: flows by their names, task runs by theirs"),
+    Column("is_whole_path", FLAG, "whether the frames hold all that it is within; if not, path begins where they do"),
+    Column("root_flow_run_id", TEXT, "id of the flow run that it is all within; missing unless is_whole_path"),
+    Column("root_flow_run_name", TEXT, "name of that"),
+    Column("root_state_type", STATE_TYPE, "type of the state of that: COMPLETED where the failure was put up with"),
+    Column("brought_down", COUNT, "how many other runs of the frames failed or crashed because of it, or may have"),
+    Column("brought_down_ids", TUPLE, "their ids, a tuple of text"),
+    Column("held_back", COUNT, "how many runs of the frames never began because of it: their state is NotReady"),
+    Column("other_messages", TUPLE, "what those that it brought down say of their own, a tuple of text"),
+    Column("is_deepest", FLAG, "whether the frames hold all runs that could have brought it down, and none did"),
+)
+
+FAILURE_RATES = (
+    Column("runs", COUNT, "how many runs"),
+    Column("ended", COUNT, "how many of them passed or failed: completed + failed + crashed"),
+    Column("completed", COUNT, "how many are COMPLETED"),
+    Column("failed", COUNT, "how many are FAILED, so TimedOut too"),
+    Column("crashed", COUNT, "how many are CRASHED"),
+    Column("cancelled", COUNT, "how many are CANCELLED, which is neither"),
+    Column("not_ended", COUNT, "how many are in any other state"),
+    Column(
+        "failed_share", NUMBER, "(failed + crashed) / ended, from 0 to 1; missing where ended is 0, as are the next"
+    ),
+    Column("low", NUMBER, "lower end of the 95 % Wilson interval of the share"),
+    Column("high", NUMBER, "upper end of it"),
+)
+
+OUTAGES = (
+    Column("began", TIME, "when the first run failed: end_time"),
+    Column("recovered", TIME, "when the first run after it completed: end_time; as_of if is_open"),
+    Column("length", DURATION, "recovered - began"),
+    Column("is_open", FLAG, "whether none has completed since"),
+    Column("failed_runs", COUNT, "how many runs failed or crashed in it"),
+    Column("first_run_id", TEXT, "id of the run that failed first"),
+    Column("recovered_by", TEXT, "id of the run that completed; missing if is_open"),
+)
+
+RECOVERY = (
+    Column("runs", COUNT, "how many runs completed, failed or crashed"),
+    Column("outages", COUNT, "how many outages there are, that which is open among them"),
+    Column("is_down", FLAG, "whether the last outage is open: no run has completed since it began"),
+    Column("down_since", TIME, "when that began; missing unless is_down"),
+    Column("median", DURATION, "median of the lengths, until as_of of that which is open; missing without outages"),
+    Column("p95", DURATION, "95th percentile of them; likewise"),
+    Column("longest", DURATION, "the longest of them; likewise"),
+    Column("down", DURATION, "sum of them"),
+    Column("observed", DURATION, "from the first end of a run to as_of"),
+    Column("between_failures", DURATION, "(observed - down) / outages: time up for each outage; missing without"),
+)
+
+FLAKY_TASKS = (
+    Column("flow_name", REPEATED_TEXT, "name of the flow that it ran in; missing if it ran outside of one"),
+    Column("task_key", REPEATED_TEXT, "key of the task, which changes with its code"),
+    Column("verdict", REPEATED_TEXT, "broken, flaky or stable"),
+    Column("since", TIME, "expected start of the flow run with which that began; missing if stable"),
+    Column("is_current", FLAG, "whether it was in the last flow run that had a task of its name in that flow"),
+    Column("runs", COUNT, "how many task runs completed, failed or crashed"),
+    Column("failed_runs", COUNT, "how many of them failed or crashed"),
+    Column("passed_after_retry", COUNT, "how many of them completed with a run_count above 1"),
+    Column("flow_runs", COUNT, "how many flow runs have one of them"),
+    Column("failed_flow_runs", COUNT, "how many of those have one that failed or crashed"),
+    Column("passed_next_time", COUNT, "how often a flow run without a failure followed one with, of the same version"),
+    Column("longest_recovered", COUNT, "the most flow runs with a failure in a row that such a one ever followed"),
+    Column("failing_now", COUNT, "how many of the last flow runs in a row have a failure"),
+    Column("last_run", TIME, "expected start of the last flow run"),
+)

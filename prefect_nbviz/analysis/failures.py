@@ -111,7 +111,7 @@ def failure_table(runs: pd.DataFrame) -> pd.DataFrame:
     frames.require(runs, [ids, *_NEEDED], made_by="read_flow_runs() or read_task_runs()")
     patterns = failure_patterns(runs)
     failed = runs[runs["state_type"].isin(FAILURE_TYPES)].reset_index(drop=True)
-    failed = failed.assign(pattern=patterns.to_numpy(dtype=object), seen=_seen(failed), run_id=failed[ids])
+    failed = failed.assign(pattern=patterns.to_numpy(dtype=object), seen=failed_times(failed), run_id=failed[ids])
     failed = failed.sort_values("seen", kind="stable", na_position="first", ignore_index=True)
     rows = [_row(pattern, group) for pattern, group in failed.groupby("pattern", sort=False, dropna=False)]
     rows.sort(key=lambda row: row["runs"], reverse=True)
@@ -121,8 +121,15 @@ def failure_table(runs: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _seen(failed: pd.DataFrame) -> pd.Series:
-    """Give when each failed: when it ended, or what is nearest to that."""
+def failed_times(failed: pd.DataFrame) -> pd.Series:
+    """Give when each run failed: when it ended, or started, or was to start if it has no such time.
+
+    Examples
+    --------
+    >>> started = pd.DataFrame({"end_time": [None], "start_time": ["2026-01-01T06:00Z"], "expected_start_time": [None]})
+    >>> failed_times(started)[0].isoformat()
+    '2026-01-01T06:00:00+00:00'
+    """
     columns = ("end_time", "start_time", "expected_start_time")
     ended, started, expected = (pd.to_datetime(failed[column], utc=True).dt.as_unit("us") for column in columns)
     seen: pd.Series = ended.fillna(started).fillna(expected)

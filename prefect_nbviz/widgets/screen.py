@@ -12,7 +12,7 @@ import pandas as pd
 from prefect_nbviz import frames, schema
 from prefect_nbviz.analysis.intervals import state_intervals
 from prefect_nbviz.errors import QueryError
-from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
+from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.reading import Connection
 from prefect_nbviz.widgets.controls import FilterControls
 from prefect_nbviz.widgets.details import RunDetails
@@ -106,6 +106,8 @@ class Screen(ipw.VBox):
             (self.views.add_class if is_dim else self.views.remove_class)("nbviz-dim")
             show(self.more_button, self._is_cut())
             self.more_button.description = f"Load {self.next_limit:,}" if self.next_limit else "Load all"
+            is_counted = _counted(query) == _counted(standing.loaded)
+            self._controls.show_counts(standing.counts if is_counted else {})
             self._show_empty(query)
 
     def show_runs(self, query: Query, runs: pd.DataFrame, *, quietly: bool) -> None:
@@ -130,7 +132,6 @@ class Screen(ipw.VBox):
     def show_counts(self, counts: Mapping[str, int | None]) -> None:
         """Show how many runs are in each state type."""
         self.standing.counts = counts
-        self._controls.show_counts(counts)
         self.refresh()
 
     def show_run_counts(self, counts: pd.DataFrame) -> None:
@@ -183,6 +184,11 @@ class Screen(ipw.VBox):
         except QueryError as error:
             return None, str(error)
         return query, ""
+
+
+def _counted(query: RunQuery | None) -> RunQuery | None:
+    """Give that of a query which decides how many runs are in each state type."""
+    return query and query.replace(state_type=None, sort="ID_DESC", limit=None)
 
 
 def show(widget: ipw.DOMWidget, is_shown: object) -> None:

@@ -11,7 +11,15 @@ import pytest
 from playwright.sync_api import Browser, Page
 from plotly.offline import get_plotlyjs
 
-from prefect_nbviz import frames, plot_run_counts, plot_state_counts, plot_state_timeline, schema
+from prefect_nbviz import (
+    failure_rates,
+    frames,
+    plot_failure_rates,
+    plot_run_counts,
+    plot_state_counts,
+    plot_state_timeline,
+    schema,
+)
 from prefect_nbviz.states import STATE_NAMES
 
 pytestmark = pytest.mark.browser
@@ -72,6 +80,9 @@ FIGURES = {
         by="tags",
     ),
     "history": history,
+    "failure rates": lambda: plot_failure_rates(
+        failure_rates(pd.DataFrame({"state_type": TYPES, "flow_name": ["a long name of a stranger" * 8] * len(TYPES)}))
+    ),
 }
 
 

@@ -363,6 +363,24 @@ def test_no_control_touches_the_network() -> None:
     assert not explorer.screen.standing.failure
 
 
+def test_state_types_have_their_counts_while_the_other_filters_are_those_that_were_loaded() -> None:
+    explorer = explore(connection=DEAD)
+    controls, screen = explorer.controls, explorer.screen
+    states = controls.fields["state_type"].widget
+    screen.frame.attrs[frames.ATTRS] = {"as_of": "2026-01-31T10:42:07+00:00", "truncated": False}
+    screen.standing.loaded = explorer.query
+    screen.show_counts({"FAILED": 3})
+    assert states.counts == {"FAILED": 3}
+    states.value = ["FAILED"]
+    assert states.counts == {"FAILED": 3}
+    controls.fields["name_like"].widget.value = "load"
+    assert states.counts == {}
+    controls.fields["name_like"].widget.value = ""
+    assert states.counts == {"FAILED": 3}
+    controls.kind.value = "flow_run"
+    assert states.counts == {}
+
+
 def test_a_criterion_that_cannot_be_is_said_in_place() -> None:
     explorer = explore(connection=DEAD)
     window = explorer.controls.window
