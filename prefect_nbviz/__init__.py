@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prefect_nbviz.analysis.comparison import compare_runs
     from prefect_nbviz.analysis.concurrency import concurrency_steps, concurrency_table
     from prefect_nbviz.analysis.counts import run_counts
     from prefect_nbviz.analysis.critical_path import critical_path
@@ -16,17 +17,21 @@ if TYPE_CHECKING:
     from prefect_nbviz.analysis.failure_rates import failure_rates
     from prefect_nbviz.analysis.failures import failure_table
     from prefect_nbviz.analysis.flaky_tasks import flaky_tasks
+    from prefect_nbviz.analysis.grid import run_grid
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.analysis.lateness import lateness_table, schedule_gaps
     from prefect_nbviz.analysis.leaf_failures import leaf_failures
+    from prefect_nbviz.analysis.parameter_differences import parameter_differences
     from prefect_nbviz.analysis.recovery import outages, recovery_table
     from prefect_nbviz.analysis.spent import time_spent
     from prefect_nbviz.analysis.value_columns import parameter_columns, tag_columns
+    from prefect_nbviz.charts.comparison import plot_comparison
     from prefect_nbviz.charts.concurrency import plot_concurrency
     from prefect_nbviz.charts.counts import plot_state_counts
     from prefect_nbviz.charts.critical_path import plot_critical_path
     from prefect_nbviz.charts.durations import plot_durations
     from prefect_nbviz.charts.failure_rates import plot_failure_rates
+    from prefect_nbviz.charts.grid import plot_run_grid
     from prefect_nbviz.charts.history import plot_run_counts
     from prefect_nbviz.charts.lateness import plot_lateness
     from prefect_nbviz.charts.spent import plot_time_spent
@@ -55,6 +60,7 @@ _HOMES = {
     "TaskRunQuery": "query",
     "TaskWatch": "widgets.watch",
     "check": "reading.checking",
+    "compare_runs": "analysis.comparison",
     "concurrency_steps": "analysis.concurrency",
     "concurrency_table": "analysis.concurrency",
     "count_runs": "reading.tallies",
@@ -69,12 +75,15 @@ _HOMES = {
     "load_ipython_extension": "magics",
     "outages": "analysis.recovery",
     "parameter_columns": "analysis.value_columns",
+    "parameter_differences": "analysis.parameter_differences",
+    "plot_comparison": "charts.comparison",
     "plot_concurrency": "charts.concurrency",
     "plot_critical_path": "charts.critical_path",
     "plot_durations": "charts.durations",
     "plot_failure_rates": "charts.failure_rates",
     "plot_lateness": "charts.lateness",
     "plot_run_counts": "charts.history",
+    "plot_run_grid": "charts.grid",
     "plot_state_counts": "charts.counts",
     "plot_state_timeline": "charts.timeline",
     "plot_time_spent": "charts.spent",
@@ -89,6 +98,7 @@ _HOMES = {
     "recovery_table": "analysis.recovery",
     "report": "reporting.report",
     "run_counts": "analysis.counts",
+    "run_grid": "analysis.grid",
     "schedule_gaps": "analysis.lateness",
     "state_intervals": "analysis.intervals",
     "tag_columns": "analysis.value_columns",
@@ -105,6 +115,7 @@ __all__ = [
     "TaskRunQuery",
     "TaskWatch",
     "check",
+    "compare_runs",
     "concurrency_steps",
     "concurrency_table",
     "count_runs",
@@ -119,12 +130,15 @@ __all__ = [
     "load_ipython_extension",
     "outages",
     "parameter_columns",
+    "parameter_differences",
+    "plot_comparison",
     "plot_concurrency",
     "plot_critical_path",
     "plot_durations",
     "plot_failure_rates",
     "plot_lateness",
     "plot_run_counts",
+    "plot_run_grid",
     "plot_state_counts",
     "plot_state_timeline",
     "plot_time_spent",
@@ -139,6 +153,7 @@ __all__ = [
     "recovery_table",
     "report",
     "run_counts",
+    "run_grid",
     "schedule_gaps",
     "state_intervals",
     "tag_columns",

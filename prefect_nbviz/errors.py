@@ -7,6 +7,7 @@ PrefectNbvizError
 ├── DemoError             the demo cannot start
 ├── PresetError           the file of saved filters cannot be read or written, or has none of that name
 ├── ReportError           a report cannot be written where it was to be
+├── MissingPackageError   a package that few need is not installed (also an ImportError)
 └── ServerError           the server, or the way to it
     ├── NotConnectedError     no API URL is set
     ├── UnreachableError      nothing answers there, or it stopped answering
@@ -61,6 +62,10 @@ class ReportError(PrefectNbvizError):
     def __init__(self, sentence: str, *, frame: Any = None) -> None:
         super().__init__(sentence)
         self.frame = frame
+
+
+class MissingPackageError(PrefectNbvizError, ImportError):
+    """A package that few need is not installed."""
 
 
 class ServerError(PrefectNbvizError):

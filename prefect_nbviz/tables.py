@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from prefect_nbviz.schema import COUNT, DURATION, FLAG, NUMBER, REPEATED_TEXT, STATE_TYPE, TEXT, TIME, TUPLE, Column
+from prefect_nbviz.schema import (
+    COUNT,
+    DURATION,
+    FLAG,
+    FLAG_IF_KNOWN,
+    NUMBER,
+    REPEATED_TEXT,
+    STATE_TYPE,
+    TEXT,
+    TIME,
+    TUPLE,
+    Column,
+)
 
 FAILURES = (
     Column("pattern", TEXT, "what the states say, with what varies masked; missing if they say nothing"),
@@ -164,4 +176,76 @@ FLAKY_TASKS = (
     Column("longest_recovered", COUNT, "the most flow runs with a failure in a row that such a one ever followed"),
     Column("failing_now", COUNT, "how many of the last flow runs in a row have a failure"),
     Column("last_run", TIME, "expected start of the last flow run"),
+)
+
+RUN_GRID = (
+    Column("flow_name", REPEATED_TEXT, "name of the flow"),
+    Column("flow_run_id", TEXT, "id of the flow run"),
+    Column("flow_run_name", REPEATED_TEXT, "name of the flow run"),
+    Column("flow_run_time", TIME, "when it started, or was to start; if its row is not known, when its first task was"),
+    Column(
+        "flow_run_duration",
+        DURATION,
+        "its duration; if its row is not known, from the first start to the last end of its task runs",
+    ),
+    Column("flow_state_type", STATE_TYPE, "type of its state; missing if its row is not known"),
+    Column("flow_state_name", REPEATED_TEXT, "name of its state; missing if its row is not known"),
+    Column("is_flow_run_known", FLAG, "whether the row of the flow run was there"),
+    Column("task", REPEATED_TEXT, "name of the task, without the hash of its code; missing if there is no task run"),
+    Column("task_place", COUNT, "place of the task in the usual order of its flow, from 1; 0 if there is no task run"),
+    Column("task_keys", TUPLE, "keys of the task, a tuple of text: other code has another"),
+    Column("runs", COUNT, "how many task runs; a mapped task has many, a flow run that ran no task 0"),
+    Column("state_type", STATE_TYPE, "the worst state type of them, in the order of `WORST_FIRST`"),
+    Column("state_name", REPEATED_TEXT, "name of most states of that type; of as many, the first in the alphabet"),
+    Column("failed", COUNT, "how many of them failed or crashed"),
+    Column("attempts", COUNT, "the largest run_count of them"),
+    Column("start_time", TIME, "when the first of them started"),
+    Column("end_time", TIME, "when the last of them ended; missing while one has not ended"),
+    Column("duration", DURATION, "end_time - start_time: the time that passed, however many ran at once"),
+    Column("summed_duration", DURATION, "the sum of the durations of those that have one; missing if none has"),
+    Column("task_run_ids", TUPLE, "their ids, a tuple of text, in the order of their start"),
+)
+
+COMPARISON = (
+    Column("runs_before", COUNT, "how many runs before"),
+    Column("runs_after", COUNT, "how many runs after"),
+    Column("left_out_before", COUNT, "how many of them do not count for durations"),
+    Column("left_out_after", COUNT, "likewise after"),
+    Column("timed_before", COUNT, "how many units have a duration"),
+    Column("timed_after", COUNT, "likewise after"),
+    Column("p50_before", DURATION, "median of the durations of the units; missing where none has one"),
+    Column("p50_after", DURATION, "likewise after"),
+    Column("change", DURATION, "p50_after - p50_before"),
+    Column("change_low", DURATION, "lower end of an interval that holds the true change, with 95% at least"),
+    Column("change_high", DURATION, "upper end of it"),
+    Column("ratio", NUMBER, "p50_after / p50_before"),
+    Column(
+        "longer_share",
+        NUMBER,
+        "of all pairs of a unit before and one after, the share in which that after took longer, equal ones half",
+    ),
+    Column("p_duration", NUMBER, "p-value of the durations: Mann-Whitney U, two-sided"),
+    Column("p_duration_holm", NUMBER, "the same, corrected by Holm for all tests of the table"),
+    Column("ended_before", COUNT, "how many units have a run that completed, failed or crashed"),
+    Column("ended_after", COUNT, "likewise after"),
+    Column("failed_before", COUNT, "in how many of these a run failed or crashed"),
+    Column("failed_after", COUNT, "likewise after"),
+    Column("p_failure", NUMBER, "p-value of the failures: Fisher's exact test, two-sided"),
+    Column("p_failure_holm", NUMBER, "the same, corrected by Holm for all tests of the table"),
+    Column("task_keys_before", TUPLE, "keys of the task, a tuple of text; empty for flow runs"),
+    Column("task_keys_after", TUPLE, "likewise after"),
+    Column(
+        "code_changed", FLAG_IF_KNOWN, "whether the keys say that the code of the task differs; missing: they do not"
+    ),
+    Column("finding", REPEATED_TEXT, "what can be said: new, gone, or of slower, faster, fails more and fails less"),
+)
+
+PARAMETER_DIFFERENCES = (
+    Column("parameter", TEXT, "its name; of one inside of another its path"),
+    Column("values_before", TUPLE, "its distinct values as JSON text, a tuple, that of most runs first"),
+    Column("runs_before", TUPLE, "how many runs have each of them, a tuple of numbers"),
+    Column("without_before", COUNT, "how many runs have none"),
+    Column("values_after", TUPLE, "likewise after"),
+    Column("runs_after", TUPLE, "likewise after"),
+    Column("without_after", COUNT, "likewise after"),
 )

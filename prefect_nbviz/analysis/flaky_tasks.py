@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -13,6 +12,7 @@ import pandas as pd
 
 from prefect_nbviz import frames, tables
 from prefect_nbviz.states import FAILURE_TYPES
+from prefect_nbviz.task_keys import task_name
 
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -20,19 +20,7 @@ Flags = npt.NDArray[np.bool_]
 VERDICTS = ("broken", "flaky", "stable")
 """What is said of a task, the worst first."""
 
-_HASH = re.compile(r"-[0-9a-f]{8}$")
 _NEVER = np.iinfo(np.int64).max
-
-
-def task_name(key: str) -> str:
-    """Give the name of a task from its key, which ends in a part of a hash of its code.
-
-    Examples
-    --------
-    >>> task_name("load_orders-3f2a1c9d"), task_name("my-task")
-    ('load_orders', 'my-task')
-    """
-    return _HASH.sub("", key)
 
 
 def flaky_tasks(task_runs: pd.DataFrame, flow_runs: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -78,7 +78,7 @@ def parameter_columns(runs: pd.DataFrame, *, keys: Iterable[str] | None = None) 
     """
     frames.require(runs, ["parameters"], made_by="read_flow_runs()")
     texts = runs["parameters"].astype("object").tolist()
-    held = [_flat(msgspec.json.decode(text), "", {}) if isinstance(text, str) else {} for text in texts]
+    held = [flat(msgspec.json.decode(text)) if isinstance(text, str) else {} for text in texts]
     return _added(runs, held, "parameter", keys, "object")
 
 
@@ -89,6 +89,17 @@ def _of_tags(tags: Iterable[str]) -> dict[str, str]:
         if key and colon:
             found[key] = f"{found[key]}, {value}" if key in found else value
     return found
+
+
+def flat(values: dict[str, Any]) -> dict[str, Any]:
+    """Give what is inside of objects under its path; empty objects stay.
+
+    Examples
+    --------
+    >>> flat({"rows": 3, "config": {"region": "eu", "more": {}}})
+    {'rows': 3, 'config.region': 'eu', 'config.more': {}}
+    """
+    return _flat(values, "", {})
 
 
 def _flat(values: dict[str, Any], before: str, found: dict[str, Any]) -> dict[str, Any]:

@@ -202,7 +202,7 @@ def rank(scores: Sequence[int]) -> int:
 @flow(name="score_customers", version=SLOW_VERSION, task_runner=RUNNER)
 def score_customers(customers: int = 3) -> int:
     """Score every customer, then rank them: who waits for whom is recorded."""
-    history = load_history.submit(customers)
+    history: Any = load_history.submit(customers)
     scores: Any = [score.submit(history, one) for one in range(customers)]
     return rank.submit(scores).result()
 

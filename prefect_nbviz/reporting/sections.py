@@ -21,7 +21,7 @@ from prefect_nbviz.charts.history import plot_run_counts
 from prefect_nbviz.charts.lateness import plot_lateness
 from prefect_nbviz.charts.spent import plot_time_spent
 from prefect_nbviz.charts.timeline import Timeline
-from prefect_nbviz.charts.words import duration_text, task_name
+from prefect_nbviz.charts.words import duration_text
 from prefect_nbviz.reporting.contents import Contents
 from prefect_nbviz.reporting.headline import histories
 from prefect_nbviz.reporting.listing import (
@@ -38,6 +38,7 @@ from prefect_nbviz.reporting.listing import (
     text,
 )
 from prefect_nbviz.states import FAILURE_TYPES
+from prefect_nbviz.task_keys import task_name
 
 MOST_LISTED = 20
 """As many rows a table has: those that come first say most."""

@@ -12,10 +12,10 @@ import pandas as pd
 import traitlets
 
 from prefect_nbviz.analysis.failures import failure_patterns, failure_table
-from prefect_nbviz.analysis.flaky_tasks import task_name
 from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
-from prefect_nbviz.charts.words import cut, task_name
+from prefect_nbviz.charts.words import cut
 from prefect_nbviz.states import FAILURE_TYPES, STATE_NAMES
+from prefect_nbviz.task_keys import task_name
 from prefect_nbviz.widgets.chart import with_more
 from prefect_nbviz.widgets.page import STATIC
 

@@ -39,6 +39,7 @@ FLOORS = {
     "recipe": 2,
     "steps": 2,
     "tables": 2,
+    "task_keys": 1,
     "window": 1,
     "reading": 3,
     "charts": 3,
@@ -132,7 +133,7 @@ def test_the_readme_has_every_public_name_in_a_table() -> None:
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
-    heavy = ["prefect", "httpx", "plotly", "ipywidgets", "anywidget", "IPython"]
+    heavy = ["prefect", "scipy", "httpx", "plotly", "ipywidgets", "anywidget", "IPython"]
     code = f"import sys, prefect_nbviz; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
