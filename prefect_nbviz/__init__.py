@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.analysis.concurrency import concurrency_steps, concurrency_table
     from prefect_nbviz.analysis.counts import run_counts
     from prefect_nbviz.analysis.critical_path import critical_path
-    from prefect_nbviz.analysis.durations import duration_table
+    from prefect_nbviz.analysis.durations import duration_table, duration_trend
     from prefect_nbviz.analysis.failure_rates import failure_rates
     from prefect_nbviz.analysis.failures import failure_table
     from prefect_nbviz.analysis.flaky_tasks import flaky_tasks
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from prefect_nbviz.analysis.intervals import state_intervals
     from prefect_nbviz.analysis.lateness import lateness_table, schedule_gaps
     from prefect_nbviz.analysis.leaf_failures import leaf_failures
+    from prefect_nbviz.analysis.outliers import duration_outliers
     from prefect_nbviz.analysis.parameter_differences import parameter_differences
     from prefect_nbviz.analysis.recovery import outages, recovery_table
     from prefect_nbviz.analysis.spent import time_spent
+    from prefect_nbviz.analysis.suspects import suspect_runs
     from prefect_nbviz.analysis.value_columns import parameter_columns, tag_columns
     from prefect_nbviz.charts.comparison import plot_comparison
     from prefect_nbviz.charts.concurrency import plot_concurrency
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.charts.lateness import plot_lateness
     from prefect_nbviz.charts.spent import plot_time_spent
     from prefect_nbviz.charts.timeline import plot_state_timeline
+    from prefect_nbviz.charts.trend import plot_duration_trend
     from prefect_nbviz.magics import load_ipython_extension
     from prefect_nbviz.query import FlowRunQuery, TaskRunQuery, query_from_json
     from prefect_nbviz.reading.checking import check
@@ -65,7 +68,9 @@ _HOMES = {
     "concurrency_table": "analysis.concurrency",
     "count_runs": "reading.tallies",
     "critical_path": "analysis.critical_path",
+    "duration_outliers": "analysis.outliers",
     "duration_table": "analysis.durations",
+    "duration_trend": "analysis.durations",
     "explore": "widgets.explorer",
     "failure_rates": "analysis.failure_rates",
     "failure_table": "analysis.failures",
@@ -79,6 +84,7 @@ _HOMES = {
     "plot_comparison": "charts.comparison",
     "plot_concurrency": "charts.concurrency",
     "plot_critical_path": "charts.critical_path",
+    "plot_duration_trend": "charts.trend",
     "plot_durations": "charts.durations",
     "plot_failure_rates": "charts.failure_rates",
     "plot_lateness": "charts.lateness",
@@ -101,6 +107,7 @@ _HOMES = {
     "run_grid": "analysis.grid",
     "schedule_gaps": "analysis.lateness",
     "state_intervals": "analysis.intervals",
+    "suspect_runs": "analysis.suspects",
     "tag_columns": "analysis.value_columns",
     "time_spent": "analysis.spent",
     "watch": "widgets.watch",
@@ -120,7 +127,9 @@ __all__ = [
     "concurrency_table",
     "count_runs",
     "critical_path",
+    "duration_outliers",
     "duration_table",
+    "duration_trend",
     "explore",
     "failure_rates",
     "failure_table",
@@ -134,6 +143,7 @@ __all__ = [
     "plot_comparison",
     "plot_concurrency",
     "plot_critical_path",
+    "plot_duration_trend",
     "plot_durations",
     "plot_failure_rates",
     "plot_lateness",
@@ -156,6 +166,7 @@ __all__ = [
     "run_grid",
     "schedule_gaps",
     "state_intervals",
+    "suspect_runs",
     "tag_columns",
     "time_spent",
     "watch",

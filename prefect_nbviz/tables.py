@@ -249,3 +249,36 @@ PARAMETER_DIFFERENCES = (
     Column("runs_after", TUPLE, "likewise after"),
     Column("without_after", COUNT, "likewise after"),
 )
+
+DURATION_TREND = (
+    Column("bin_start", TIME, "beginning of the bin, which it holds"),
+    Column("bin_end", TIME, "end of the bin, which it does not hold"),
+    Column(
+        "count", COUNT, "how many of the runs that started in the bin have a duration; all that follows is of these"
+    ),
+    Column("without_duration", COUNT, "how many more have none yet"),
+    Column("p10", DURATION, "10th percentile of their durations; missing where count is 0, as are p50 and p90"),
+    Column("p50", DURATION, "median of their durations"),
+    Column("p90", DURATION, "90th percentile of their durations"),
+)
+
+DURATION_OUTLIERS = (
+    Column("run_id", TEXT, "flow_run_id, or task_run_id of task runs"),
+    Column("run_name", TEXT, "name of the run"),
+    Column("start_time", TIME, "when it started"),
+    Column("duration", DURATION, "how long it took"),
+    Column("median", DURATION, "median of its group"),
+    Column("ratio", NUMBER, "duration / median; missing where the median is 0"),
+    Column("score", NUMBER, "modified z-score of the logarithm of its duration: above 0 where it took longer"),
+)
+
+SUSPECTS = (
+    Column("run_kind", REPEATED_TEXT, "flow_run or task_run"),
+    Column("run_id", TEXT, "flow_run_id or task_run_id, as run_kind says"),
+    Column("run_name", TEXT, "name of the run"),
+    Column("flow_name", REPEATED_TEXT, "name of its flow; missing where only its states are known"),
+    Column("problem", REPEATED_TEXT, "a word of problems.PROBLEMS"),
+    Column("found", TEXT, "what its record says, as a sentence, times in UTC"),
+    Column("usual_cause", REPEATED_TEXT, "what leaves such records, with public issues where known"),
+    Column("what_to_do", REPEATED_TEXT, "what helps, as a sentence"),
+)

@@ -94,22 +94,61 @@ def time_spent(
     >>> time_spent(spans)[["pending", "running", "total"]].iloc[0].dt.total_seconds().tolist()
     [2.0, 30.0, 32.0]
     """
+    table, _, first, without = _grouped(intervals, words(by), runs, tz)
+    table = table.reset_index(drop=True)
+    if words(by) == ["run_id"]:
+        names = dict(zip(first["run_id"], first["run_name"], strict=True))
+        table.insert(2, "run_name", table["run_id"].map(names))
+    about = {"kind": "time_spent", "by": words(by), "tz": tz, "runs": len(first), "runs_without_intervals": without}
+    table.attrs[frames.ATTRS] = copy.deepcopy(intervals.attrs.get(frames.ATTRS, {})) | about
+    return table
+
+
+def runs_of_rows(
+    intervals: pd.DataFrame,
+    *,
+    by: str | Sequence[str] = "run_id",
+    runs: pd.DataFrame | None = None,
+    tz: str = "UTC",
+) -> pd.DataFrame:
+    """Give which runs each row of `time_spent` is of: `row`, its place from 0, and `run_id`, row by row.
+
+    Parameters
+    ----------
+    intervals, by, runs, tz
+        Those of `time_spent`.
+
+    Examples
+    --------
+    >>> times = pd.to_datetime(["2026-01-01T06:00:00Z", "2026-01-01T06:00:02Z"])
+    >>> spans = pd.DataFrame({
+    ...     "run_kind": "task_run", "run_id": ["a", "b"], "run_name": "load", "is_open": False,
+    ...     "state_type": "RUNNING", "state_name": "Running", "start_time": times, "end_time": times[1],
+    ... })
+    >>> runs_of_rows(spans, by="run_name").to_numpy().tolist()
+    [[0, 'a'], [0, 'b']]
+    """
+    table, groups, first, _ = _grouped(intervals, words(by), runs, tz)
+    row_of = np.empty(len(table), dtype=np.int64)
+    row_of[table.index] = np.arange(len(table))
+    found = pd.DataFrame({"row": row_of[groups.number], "run_id": first["run_id"].to_numpy()[groups.run]})
+    return found.sort_values("row", kind="stable", ignore_index=True)
+
+
+def _grouped(
+    intervals: pd.DataFrame, by: list[str], runs: pd.DataFrame | None, tz: str
+) -> tuple[pd.DataFrame, Groups, pd.DataFrame, int]:
+    """Give the table with the numbers of groups as its index, the groups, a stay of each run, and runs without any."""
     frames.require(intervals, _NEEDED, made_by="state_intervals()")
     run, ids = pd.factorize(intervals["run_id"])
     if intervals[["run_id", "start_time", "end_time"]].isna().to_numpy().any():
         raise FrameError("Some stays have no run_id, start_time or end_time: drop those rows, or make them again.")
-    by = words(by)
     lengths, is_open = _lengths(intervals, run, len(ids))
     first = intervals.iloc[np.unique(run, return_index=True)[1]]
     of_runs, without = (first, 0) if runs is None else _joined(first, runs, by)
     groups = Groups.of(of_runs, by=[*dict.fromkeys(["run_kind", *by])], tz=tz)
-    table = _table(groups, lengths, is_open)
-    if by == ["run_id"]:
-        table.insert(2, "run_name", first["run_name"].to_numpy())
-    table = table.sort_values(["spent", "total"], ascending=False, kind="stable", ignore_index=True)
-    about = {"kind": "time_spent", "by": by, "tz": tz, "runs": len(ids), "runs_without_intervals": without}
-    table.attrs[frames.ATTRS] = copy.deepcopy(intervals.attrs.get(frames.ATTRS, {})) | about
-    return table
+    table = _table(groups, lengths, is_open).sort_values(["spent", "total"], ascending=False, kind="stable")
+    return table, groups, first, without
 
 
 def part_of(state_type: str, state_name: str) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
-from prefect_nbviz import percentiles
+from prefect_nbviz import frames, percentiles
 from prefect_nbviz.charts.bars import end_symbol
 from prefect_nbviz.charts.clock import Integers, TimeAxis, clock_text, zone_of
 from prefect_nbviz.charts.panels import ENOUGH, Panels
@@ -20,6 +21,8 @@ from prefect_nbviz.charts.style import HOVER, figure, note, palette, state_label
 from prefect_nbviz.charts.words import cut, duration_text, message_lines, run_name, safe
 from prefect_nbviz.states import Theme, state_style
 
+Flags = npt.NDArray[np.bool_]
+
 _MARGIN = 50  # of a part: nothing is cut off at the edges
 _LEAST_SPAN = 600_000_000  # microseconds
 _MILLI = 1_000
@@ -27,12 +30,20 @@ _HALVES = 2
 _TITLE = 30  # letters of a heading's first line, besides the number of runs
 _DOT, _MOST = 6, 14  # pixels of a dot, and of one that is many runs
 _OPACITY = 0.75
+_RING = 6  # pixels that a ring is wider than its dot
+_OUTLIER = "outlier"
 _DASHES = {"median": "solid", "p95": "dot"}
 _CORNER = {"x": 0, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "showarrow": False}
 
 
 def plot_durations(
-    runs: pd.DataFrame, *, by: str | None = None, tz: str = "UTC", log: bool | None = None, theme: Theme = "light"
+    runs: pd.DataFrame,
+    *,
+    by: str | None = None,
+    tz: str = "UTC",
+    log: bool | None = None,
+    outliers: pd.DataFrame | None = None,
+    theme: Theme = "light",
 ) -> go.Figure:
     """Draw how long runs took against when they started, in the colours of their states.
 
@@ -52,7 +63,10 @@ def plot_durations(
         Name of the time zone of the axis and of what hovers, such as `"Europe/Berlin"`.
     log
         Whether the axis of durations is logarithmic; None: where they differ so much that short ones would lie on
-        the ground otherwise. On such an axis runs of no time at all stand at its lower end.
+        the ground otherwise. Runs of no time at all, or whose end is before their start, stand at its lower end.
+    outliers
+        What `duration_outliers` gives of the same runs, or other frames with a column `run_id`: dots that are one of
+        these, or hold one, get a ring.
     theme
         The background that it will be seen on, `"light"` or `"dark"`.
 
@@ -72,6 +86,7 @@ def plot_durations(
     See Also
     --------
     duration_table : the numbers for each value of a column.
+    plot_duration_trend : draws bins of time that one chooses.
 
     Examples
     --------
@@ -89,17 +104,21 @@ def plot_durations(
         empty = figure("Durations", panels.subtitle, theme=theme, plot=160)
         return note(empty, "No runs that have ended to draw", theme=theme)
     labels = state_labels(panels.states)
-    legend = [*labels.values(), *_DASHES]
-    fig = figure("Durations", _subtitle(panels), theme=theme, plot=panels.plot, legend=legend)
+    is_out = _is_outlier(panels, runs, outliers)
+    legend = [*labels.values(), *([_OUTLIER] if is_out.any() else []), *_DASHES]
+    fig = figure("Durations", _subtitle(panels, is_out), theme=theme, plot=panels.plot, legend=legend)
     axis, rows = _axis(panels, zone), fig.layout.yaxis.to_plotly_json()
+    rings: list[go.Scatter] = []
     for number, title in enumerate(panels.titles):
         scale = Scale.of(panels.length[panels.places[number]], log=log)
         domain, name = panels.domain(number), "y" if not number else f"y{number + 1}"
         fig.update_layout({f"yaxis{name[1:]}": rows | scale.layout() | {"domain": domain, "anchor": "x"}})
         fig.add_traces([*_dots(panels, number, scale, labels, (runs["name"], zone, axis, theme))])
         fig.add_traces([*_lines(panels, number, scale, axis, theme)])
+        rings += [ring.update(yaxis=name) for ring in _rings(panels, number, scale, axis, (is_out, theme))]
         fig.update_traces({"yaxis": name}, selector={"yaxis": None})
         fig.add_annotation(text=_heading(panels, number, title), y=domain[1], align="left", **_CORNER)
+    fig.add_traces(rings)  # after all that duration_picks counts
     _show_in_legend_once(fig)
     fig.update_layout(xaxis=axis.layout() | {"anchor": name}, hovermode="closest")
     return fig.update_layout(xaxis_title_text=f"start {fig.layout.xaxis.title.text}")
@@ -124,9 +143,14 @@ def duration_picks(runs: pd.DataFrame, *, by: str | None = None) -> PointPicks:
     return PointPicks(run_ids(runs), traces)
 
 
-def _subtitle(panels: Panels) -> str:
+def _subtitle(panels: Panels, is_out: Flags) -> str:
     are_single = all(panels.dots(number).side == 0 for number in range(len(panels.places)))
-    return panels.subtitle if are_single else f"{panels.subtitle}; runs that lie on each other are one dot"
+    drawn = np.unique(np.concatenate([*panels.places]))
+    outliers = int(is_out[drawn].sum())
+    parts = [panels.subtitle]
+    parts += [] if are_single else ["runs that lie on each other are one dot"]
+    parts += [f"{outliers:,} {'outlier' if outliers == 1 else 'outliers'} in a ring"] if outliers else []
+    return "; ".join(parts)
 
 
 def _axis(panels: Panels, zone: ZoneInfo) -> TimeAxis:
@@ -195,6 +219,35 @@ def _lines(panels: Panels, number: int, scale: Scale, axis: TimeAxis, theme: The
             line={"color": palette(theme).text, "width": 2, "dash": _DASHES[name]},
             hovertext=[f"{name} {duration_text(one)}" for one in length.tolist()],
             hovertemplate=HOVER,
+        )
+
+
+def _is_outlier(panels: Panels, runs: pd.DataFrame, outliers: pd.DataFrame | None) -> Flags:
+    """Tell of each run that has a duration whether it is an outlier."""
+    if outliers is None:
+        return np.zeros(len(panels.rows), dtype=bool)
+    frames.require(outliers, ["run_id"], made_by="duration_outliers()")
+    found: Flags = run_ids(runs)[panels.rows].isin(outliers["run_id"])
+    return found
+
+
+def _rings(
+    panels: Panels, number: int, scale: Scale, axis: TimeAxis, about: tuple[Flags, Theme]
+) -> Iterator[go.Scatter]:
+    """Draw rings around dots; they lie above all and let what hovers and clicks through."""
+    is_out, theme = about
+    rows, dots = panels.places[number], panels.dots(number)
+    held = np.unique(dots.dot[is_out[rows]])
+    if len(held):
+        first = rows[dots.first[held]]
+        size = np.broadcast_to(_sizes(dots.runs), dots.runs.shape)[held] + _RING
+        yield go.Scatter(
+            mode="markers",
+            x=_moments(panels.start[first], axis),
+            y=scale.values(panels.length[first]),
+            name=_OUTLIER,
+            marker={"symbol": "circle-open", "size": size, "color": palette(theme).text, "line": {"width": 1.5}},
+            hoverinfo="skip",
         )
 
 

@@ -76,6 +76,8 @@ class Panels:
         drawn = len(np.unique(np.concatenate([*places, np.array([], dtype=np.int64)])))
         parts = [coverage(drawn, runs, held=len(runs))]
         parts += [f"{len(runs) - len(rows):,} have no duration yet"] if len(rows) < len(runs) else []
+        negative = int((length < 0).sum())
+        parts += [f"{negative:,} ended before the start, drawn at the lower end"] if negative else []
         parts += left
         return cls(rows, start, length, state, states, titles, places, "; ".join(parts))
 

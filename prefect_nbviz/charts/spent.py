@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.clock import Integers
-from prefect_nbviz.charts.groups import Groups
+from prefect_nbviz.charts.groups import MAX_GROUPS_DRAWN, Groups
+from prefect_nbviz.charts.picks import Members, PointPicks
 from prefect_nbviz.charts.scales import Scale
 from prefect_nbviz.charts.style import HOVER, figure, fill, note
 from prefect_nbviz.charts.words import coverage, duration_text, message_lines
@@ -80,6 +81,24 @@ def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
     high = max(int(totals.max()), 1) / scale.unit[1]
     title = "time of the run" if "run_id" in table else "time of all runs of a row, added up"
     return fig.update_xaxes(scale.layout() | {"range": [0, high], "title": title})
+
+
+def time_spent_picks(table: pd.DataFrame, members: pd.DataFrame) -> PointPicks:
+    """Give which runs each bar of `plot_time_spent` stands for.
+
+    Parameters
+    ----------
+    table
+        That of `plot_time_spent`.
+    members
+        What `analysis.spent.runs_of_rows` gives of the same runs.
+    """
+    drawn = table.head(MAX_GROUPS_DRAWN)
+    shown = members[members["row"] < len(drawn)]
+    number, ids = pd.factorize(shown["run_id"])
+    bars = Members(shown["row"].to_numpy(dtype=np.int64), number.astype(np.int64))
+    stacks: list[Members | None] = [bars for word in _PARTS if _micros(drawn[word]).any()]
+    return PointPicks(pd.Index(ids, dtype="object"), [*stacks, None])
 
 
 def _micros(lengths: pd.Series) -> Integers:

@@ -114,7 +114,11 @@ def duration_text(micros: int) -> str:
     --------
     >>> [duration_text(micros) for micros in (250, 420_000, 1_700_000, 123_000_000, 3_720_000_000)]
     ['250 µs', '420 ms', '1.7 s', '2 min 3 s', '1 h 2 min']
+    >>> duration_text(-5_000_000)
+    '-5 s'
     """
+    if micros < 0:
+        return f"-{duration_text(-micros)}"
     if micros < _MILLI:
         return f"{micros} µs" if micros else "0 s"
     if round(micros / _MILLI) < _MILLI:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import ipywidgets as ipw
@@ -12,6 +13,7 @@ import traitlets
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.analysis.durations import duration_table
+from prefect_nbviz.analysis.outliers import duration_outliers
 from prefect_nbviz.charts.durations import duration_picks, plot_durations
 from prefect_nbviz.charts.words import NONE, duration_text
 from prefect_nbviz.widgets.chart import Chart
@@ -60,6 +62,7 @@ class DurationsView(ipw.VBox):
     def __init__(self, page: Page, *, zone: ZoneInfo = _UTC) -> None:
         self._zone = zone
         self._runs: pd.DataFrame = frames.empty(schema.TASK_RUNS)
+        self._of: Any = None
         self.by = ColumnChoice("By", _BY)
         self.chart = Chart(page=page, description="How long runs took, by when they started")
         self.table = ipw.HTML()
@@ -69,17 +72,18 @@ class DurationsView(ipw.VBox):
         self.by.observe(lambda _: self._draw(), "value")
         page.observe(lambda _: self._draw(), "theme")
 
-    def show_runs(self, runs: pd.DataFrame) -> None:
-        """Show how long runs took; the column that was chosen stays if they have it."""
-        self._runs = runs
+    def show_runs(self, runs: pd.DataFrame, *, of: Any) -> None:
+        """Show how long runs took; while they are of the same, a zoom stays, as does the column if they have it."""
+        self._runs, self._of = runs, of
         self.by.offer(runs)
         self._draw()
 
     def _draw(self) -> None:
         runs, by, theme = self._runs, self.by.value or None, self.chart.page.theme
-        figure = plot_durations(runs, by=by, tz=self._zone.key, theme=theme)
-        as_of = runs.attrs.get(frames.ATTRS, {}).get("as_of")
-        self.chart.show(figure, of=(by, as_of), picks=lambda: duration_picks(runs, by=by))
+        kind = "task_key" if "task_key" in runs else "flow_name"
+        outliers = duration_outliers(runs, by=by or kind)
+        figure = plot_durations(runs, by=by, tz=self._zone.key, outliers=outliers, theme=theme)
+        self.chart.show(figure, of=(by, self._of), picks=lambda: duration_picks(runs, by=by))
         self.table.value = _table(duration_table(runs, by=by)) if by and len(runs) else ""
 
 

@@ -11,6 +11,20 @@ from prefect_nbviz import frames, schema
 from prefect_nbviz.gathering import with_histories
 from prefect_nbviz.reading import Connection, read_states
 from prefect_nbviz.reading.worker import Report
+from prefect_nbviz.widgets.status import Line
+
+
+def part_lines(runs: pd.DataFrame) -> list[Line]:
+    """Say that not all runs are in the timeline, if so.
+
+    Examples
+    --------
+    >>> part_lines(pd.DataFrame({"flow_run_id": ["a"] * 201}))
+    [('warn', 'The first 200 of 201 runs: state histories cost requests.')]
+    """
+    shown = len(with_histories(runs))
+    text = f"The first {shown:,} of {len(runs):,} runs: state histories cost requests."
+    return [("warn", text)] if shown < len(runs) else []
 
 
 class Histories:

@@ -10,9 +10,9 @@ import pandas as pd
 import traitlets
 
 from prefect_nbviz import frames, schema
-from prefect_nbviz.gathering import with_histories
 from prefect_nbviz.states import FAILURE_TYPES
 from prefect_nbviz.widgets.column_choice import ColumnChoice
+from prefect_nbviz.widgets.histories import part_lines
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.status import StatusLine
 from prefect_nbviz.widgets.timeline import TimelineChart
@@ -64,9 +64,7 @@ class StaysView(ipw.VBox):
     def show(self, intervals: pd.DataFrame, runs: pd.DataFrame, *, of: Any) -> None:
         """Show the stays of the first of some runs; while they are of the same, a zoom stays."""
         self._intervals, self._runs, self._of = intervals, runs, of
-        drawn = len(with_histories(runs))
-        text = f"The first {drawn:,} of {len(runs):,} runs: state histories cost requests."
-        self.caption.show([("warn", text)] if drawn < len(runs) else [])
+        self.caption.show(part_lines(runs))
         self.rows.offer(runs)
         self._draw()
 

@@ -17,6 +17,7 @@ from prefect_nbviz.widgets.counts import CountsView
 from prefect_nbviz.widgets.durations import DurationsView
 from prefect_nbviz.widgets.errors import ErrorsView
 from prefect_nbviz.widgets.page import Page
+from prefect_nbviz.widgets.spent import TimeView
 from prefect_nbviz.widgets.stays import StaysView
 from prefect_nbviz.widgets.table import RunTable
 
@@ -24,7 +25,7 @@ _UTC = ZoneInfo("UTC")
 
 
 class RunViews(ipw.Tab):
-    """Table, counts, timeline, durations, errors and code; only the tab in front is drawn.
+    """Table, counts, timeline, time, durations, errors and code; only the tab in front is drawn.
 
     Parameters
     ----------
@@ -41,6 +42,7 @@ class RunViews(ipw.Tab):
         self.table = RunTable(zone=zone)
         self.counts = CountsView(page, zone=zone)
         self.timeline = StaysView(page, zone=zone)
+        self.time = TimeView(page, zone=zone)
         self.durations = DurationsView(page=page, zone=zone)
         self.errors = ErrorsView(zone=zone)
         self.code = CodeView()
@@ -48,6 +50,7 @@ class RunViews(ipw.Tab):
             "Table": self.table,
             "Counts": self.counts,
             "Timeline": self.timeline,
+            "Time": self.time,
             "Durations": self.durations,
             "Errors": self.errors,
             "Code": self.code,
@@ -76,7 +79,7 @@ class RunViews(ipw.Tab):
         """
         self._draw("Table", lambda: self.table.show(runs))
         self._draw("Counts", lambda: self.counts.show_runs(runs, of=of))
-        self._draw("Durations", lambda: self.durations.show_runs(runs))
+        self._draw("Durations", lambda: self.durations.show_runs(runs, of=of))
         self._draw("Errors", lambda: self.errors.show_runs(runs))
 
     def show_run_counts(self, counts: pd.DataFrame) -> None:
@@ -85,8 +88,9 @@ class RunViews(ipw.Tab):
         self._draw("Counts", self._waiting.get("Counts", self.counts.draw))
 
     def show_intervals(self, intervals: pd.DataFrame, runs: pd.DataFrame, *, of: Any) -> None:
-        """Show the stays of the first of some runs in their states."""
+        """Show the stays of the first of some runs in their states, and where their time went."""
         self._draw("Timeline", lambda: self.timeline.show(intervals, runs, of=of))
+        self._draw("Time", lambda: self.time.show(intervals, runs, of=of))
 
     def clear_intervals(self, of: Any) -> None:
         """Show no stays, as long as there are none of the runs that are shown."""

@@ -1,4 +1,4 @@
-"""What it costs to say where the time of 100,000 task runs went and how late as many flow runs were, and the charts.
+"""What it costs to say where the time of 100,000 task runs went, how long they took and how late as many flow runs were.
 
     python tests/benchmarks/analysis.py [--runs 100000] [--rounds 5]
 
@@ -16,7 +16,12 @@ import pandas as pd
 from turns import medians
 
 from prefect_nbviz import (
+    duration_outliers,
+    duration_table,
+    duration_trend,
     lateness_table,
+    plot_duration_trend,
+    plot_durations,
     plot_lateness,
     plot_time_spent,
     schedule_gaps,
@@ -67,6 +72,15 @@ def main() -> None:
         "hour": (lambda: time_spent(spans, by="hour", runs=rows, tz="Europe/Berlin"), plot_time_spent),
         "late by flow and hour": (lambda: lateness_table(flows, tz="Europe/Berlin"), plot_lateness),
         "late by tag": (lambda: lateness_table(flows, by="tags"), plot_lateness),
+        "durations by task and flow run": (
+            lambda: duration_table(rows, by=["task_key", "flow_run_name"]),
+            lambda _: plot_durations(rows, by="task_key", outliers=duration_outliers(rows, threshold=0.5)),
+        ),
+        "trend by task and hour": (lambda: duration_trend(rows, freq="1h", by="task_key"), plot_duration_trend),
+        "outliers by task": (
+            lambda: duration_outliers(rows, threshold=0.5),
+            lambda found: plot_durations(rows, outliers=found),
+        ),
     }
     assert time_spent(spans)["total"].sum() == by_groupby(spans).sum()
     tables = [table for table, _ in calls.values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from prefect_nbviz.charts.history import plot_run_counts, run_count_picks
 from prefect_nbviz.states import STATE_NAMES
 from prefect_nbviz.widgets.chart import Chart
 from prefect_nbviz.widgets.page import Page
+from prefect_nbviz.widgets.spent import TimeView
 from prefect_nbviz.widgets.timeline import TimelineChart
 
 pytestmark = pytest.mark.browser
@@ -166,6 +168,31 @@ def test_runs_over_time_are_picked_and_the_zoom_stays(view: WidgetPage) -> None:
     view.page.wait_for_timeout(300)
     assert view.page.evaluate(RANGES) != zoomed
     assert view.page.evaluate(DIMMED) >= dimmed > 0, "plotly dims the same when it draws again"
+
+
+def test_a_bar_of_time_spent_is_picked_and_the_zoom_stays_at_a_live_look(view: WidgetPage) -> None:
+    page = Page()
+    starts = pd.Timestamp("2026-03-01", tz="UTC") + pd.to_timedelta(np.arange(12), unit="h")
+    spans = pd.DataFrame({
+        "run_kind": "task_run", "run_id": [f"run-{place}" for place in range(12)], "is_open": False,
+        "run_name": "load", "flow_run_id": "f", "state_type": "RUNNING", "state_name": "Running",
+        "start_time": starts, "end_time": starts + pd.to_timedelta(np.arange(12, 0, -1), unit="h"),
+    })  # fmt: skip
+    runs = pd.DataFrame({"task_run_id": spans["run_id"], "flow_name": [f"flow {place % 3}" for place in range(12)]})
+    time = TimeView(page, zone=ZoneInfo("UTC"))
+    time.show(spans, runs, of="a query")
+    time.by.value = "flow_name"
+    view.show(time.chart)
+    click_bar(view, 0, 0)
+    view.wait(lambda: {*time.selected} == {"run-0", "run-3", "run-6", "run-9"})
+    assert view.page.evaluate(DIMMED) == 2
+    view.page.keyboard.press("Escape")
+    view.wait(lambda: time.selected == ())
+    drag(view, 0.2, 0.5, 0.6, 0.5)
+    zoomed = view.page.evaluate(RANGES)
+    time.show(spans, runs, of="a query")
+    view.answer()
+    assert view.page.evaluate(RANGES) == zoomed
 
 
 def test_a_stay_is_picked_and_the_rest_of_its_run_is_marked(view: WidgetPage) -> None:

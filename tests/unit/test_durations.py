@@ -102,7 +102,7 @@ def test_an_empty_table_has_every_column_with_its_dtype() -> None:
         "count": "int64",
         "without_duration": "int64",
     } | dict.fromkeys(("mean", *PERCENTS), "timedelta64[us]")
-    assert table.attrs[frames.ATTRS] == {"matched": 0, "kind": "durations", "by": "flow_name"}
+    assert table.attrs[frames.ATTRS] == {"matched": 0, "kind": "durations", "by": "flow_name", "tz": "UTC"}
 
 
 def test_a_table_of_what_is_not_there_is_refused() -> None:

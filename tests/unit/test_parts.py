@@ -38,27 +38,38 @@ RUNS = pd.DataFrame(
 
 def test_durations_are_shown_by_a_column_that_the_runs_have() -> None:
     view = DurationsView(Page())
-    view.show_runs(frames.empty(schema.FLOW_RUNS))
+    view.show_runs(frames.empty(schema.FLOW_RUNS), of=1)
     assert "No runs that have ended to draw" in view.chart.figure
     view.by.value = "flow_name"
-    view.show_runs(RUNS)
+    view.show_runs(RUNS, of=1)
     assert view.by.value == "flow_name"
     assert "deployment_name" not in dict(view.by.options).values()
     assert view.table.value.count("<tr>") == 1 + MAX_GROUPS_LISTED
     assert "10 more values are not listed" in view.table.value
     assert "<img" not in view.table.value
-    view.show_runs(RUNS.drop(columns="flow_name"))
+    view.show_runs(RUNS.drop(columns="flow_name"), of=1)
     assert (view.by.value, view.table.value) == ("", "")
 
 
 def test_durations_are_picked_and_marked() -> None:
     view = DurationsView(Page())
-    view.show_runs(RUNS)
+    view.show_runs(RUNS, of=1)
     view.chart.picked = {"figure": view.chart.number, "count": 1, "points": [[0, 7]], "is_more": False}
     assert view.selected == ("run-7",)
     view.selected = ("run-3", "run-5")
     assert view.chart.marks["points"][0] == [3, 5]
     assert view.chart.selected == ("run-3", "run-5")
+
+
+def test_the_zoom_of_durations_stays_while_the_runs_are_of_the_same() -> None:
+    view = DurationsView(Page())
+    about = []
+    for of, as_of in ((1, "a"), (1, "b"), (2, "b")):
+        runs = RUNS.copy()
+        runs.attrs[frames.ATTRS] = {"as_of": as_of}
+        view.show_runs(runs, of=of)
+        about.append(view.chart.about)
+    assert about[0] == about[1] != about[2]
 
 
 def test_errors_are_listed_up_to_a_number_which_is_said() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_nbviz import frames, plot_time_spent, schema, state_intervals, tables, time_spent
-from prefect_nbviz.analysis.spent import PARTS
+from prefect_nbviz.analysis.spent import PARTS, runs_of_rows
 from prefect_nbviz.charts.groups import MAX_GROUPS_DRAWN
 from prefect_nbviz.errors import FrameError, QueryError
 from prefect_nbviz.states import STATE_NAMES, TERMINAL_STATE_TYPES
+from prefect_nbviz.widgets.page import Page
+from prefect_nbviz.widgets.spent import TimeView
 
 EVIL = "<img src=x onerror=alert(1)>%{x}$y$"
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -240,3 +243,39 @@ def test_names_of_strangers_are_shown_letter_by_letter_and_short() -> None:
     assert "$y$" not in text
     assert len({*fig.data[0].y}) == 3
     assert max(map(len, fig.data[0].y)) < 120
+
+
+def test_the_runs_of_every_row_are_those_of_its_group() -> None:
+    runs = [
+        (place % 3, TAGS[place % 3], [("Running", 10**6), ("Completed", 10**6 * (place + 1))]) for place in range(9)
+    ]
+    spans, rows = state_intervals(history(runs), as_of=AS_OF), rows_of(runs)
+    for by in ("run_id", "tags", "hour", ["flow_name", "tags"]):
+        table = time_spent(spans, by=by, runs=rows)
+        members = runs_of_rows(spans, by=by, runs=rows)
+        assert members.groupby("row").size().tolist() == table["runs"].tolist()
+        total = spans.groupby("run_id")["duration"].sum()
+        assert total[members["run_id"]].groupby(members["row"].to_numpy()).sum().tolist() == table["total"].tolist()
+
+
+def test_the_view_of_time_adds_up_by_what_is_chosen_and_its_bars_are_picked() -> None:
+    runs = [("xy"[place % 2], (), [("Late", 10**6), ("Running", 10**6), ("Completed", 10**7)]) for place in range(6)]
+    spans, rows = state_intervals(history(runs), as_of=AS_OF), rows_of(runs)
+    view = TimeView(Page(), zone=ZoneInfo("UTC"))
+    view.show(spans, rows, of=1)
+    assert [one for _, one in view.by.options] == ["run_id", "flow_name", "tags", "hour", "hour_of_day"]
+    view.by.value = "flow_name"
+    about = view.chart.about
+    view.show(frames.empty(schema.INTERVALS), frames.empty(schema.FLOW_RUNS), of=2)
+    assert "No stays to add up" in view.chart.figure
+    view.show(spans, rows, of=1)
+    assert (view.by.value, view.chart.about) == ("flow_name", about)
+    drawn = json.loads(view.chart.figure)["data"]
+    assert [trace.get("name") for trace in drawn[:2]] == ["Late", "Running"]
+    for trace in (0, 1):
+        view.chart.picked = {"figure": view.chart.number, "count": trace + 1, "points": [[trace, 1]], "is_more": False}
+        assert view.selected == ("run-1", "run-3", "run-5")
+    view.selected = ("run-0",)
+    assert view.chart.marks["points"] == [[0], [0], None]
+    view.by.value = "run_id"
+    assert len(view.chart.marks["points"][0]) == 1

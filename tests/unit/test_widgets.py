@@ -415,15 +415,16 @@ def task_runs(count: int, **columns: Any) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(("column", "most"), [("task_run_id", 1_000), ("flow_run_id", 200)])
-def test_the_timeline_says_which_runs_it_lacks(column: str, most: int) -> None:
+def test_the_timeline_and_the_time_say_which_runs_they_lack(column: str, most: int) -> None:
     views = RunViews(Page())
     runs = pd.DataFrame({column: ["x"] * (most + 1)})
     views.show_intervals(frames.empty(schema.INTERVALS), runs, of="a query")
     views.draw_all()
-    assert f"The first {most:,} of {most + 1:,} runs: state histories cost requests." in views.timeline.caption.value
+    for view in (views.timeline, views.time):
+        assert f"The first {most:,} of {most + 1:,} runs: state histories cost requests." in view.caption.value
     views.show_intervals(frames.empty(schema.INTERVALS), runs.head(most), of="a query")
     views.draw_all()
-    assert "first" not in views.timeline.caption.value
+    assert "first" not in views.timeline.caption.value + views.time.caption.value
 
 
 def test_times_are_shown_and_typed_in_a_time_zone() -> None:
