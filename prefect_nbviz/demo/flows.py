@@ -138,7 +138,7 @@ def _waver() -> None:
 
 
 def _slow_down() -> None:
-    for version in (samples.QUICK_VERSION,) * 4 + (samples.SLOW_VERSION,) * 4:
+    for version in (samples.QUICK_VERSION,) * 5 + (samples.SLOW_VERSION,) * 5:
         _run(samples.score_customers.with_options(version=version), with_tags=["prod", "scores"])
 
 

@@ -200,7 +200,7 @@ def rank(scores: Sequence[int]) -> int:
 
 
 @flow(name="score_customers", version=SLOW_VERSION, task_runner=RUNNER)
-def score_customers(customers: int = 3) -> int:
+def score_customers(customers: int = 2) -> int:
     """Score every customer, then rank them: who waits for whom is recorded."""
     history: Any = load_history.submit(customers)
     scores: Any = [score.submit(history, one) for one in range(customers)]
