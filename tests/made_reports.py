@@ -69,4 +69,14 @@ def states(runs: pd.DataFrame) -> pd.DataFrame:
 def contents(runs: pd.DataFrame, *, title: str = "All of them", notes: tuple[str, ...] = ()) -> Contents:
     counts = run_counts(runs, freq="1D")
     spans = state_intervals(states(runs))
-    return Contents(TaskRunQuery(limit=None), runs, counts, spans, notes, ZoneInfo("UTC"), title, "http://a.test/runs/")
+    return Contents(
+        TaskRunQuery(limit=None),
+        runs,
+        counts,
+        spans,
+        notes,
+        ZoneInfo("UTC"),
+        title,
+        "http://a.test/runs/",
+        frames.empty(schema.TASK_RUNS),
+    )

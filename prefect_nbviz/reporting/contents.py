@@ -15,7 +15,7 @@ from prefect_nbviz.analysis.counts import run_counts
 from prefect_nbviz.analysis.intervals import state_intervals
 from prefect_nbviz.bins import freq_for
 from prefect_nbviz.errors import FrameError, QueryError, ServerError, heard
-from prefect_nbviz.gathering import counts_over_time, with_histories
+from prefect_nbviz.gathering import counts_over_time, failed_tasks, with_histories
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery, query_from_json
 from prefect_nbviz.query_text import criteria_text
 from prefect_nbviz.reading import Connection, read_states
@@ -56,8 +56,11 @@ class Contents:
     title: str
     """What stands above it all; it may be anything, as all texts here."""
 
-    run_address: str | None
-    """Where runs are to be seen in Prefect's own UI, but for their id; None where there is no such place."""
+    runs_address: str | None
+    """Where runs are to be seen in Prefect's own UI, but for their kind and id; None where there is no such place."""
+
+    failed_tasks: pd.DataFrame
+    """Of flow runs that failed, the task runs that did too."""
 
     @classmethod
     def gathered(
@@ -106,10 +109,16 @@ class Contents:
             lambda: state_intervals(read_states(with_histories(runs), connection=connection, progress=progress)),
             frames.empty(schema.INTERVALS),
         )
+        failed = gather(
+            "The task runs that failed",
+            lambda: failed_tasks(runs, connection=connection, progress=progress),
+            frames.empty(schema.TASK_RUNS),
+        )
         asked = query or _query_of(runs)
         name = title or f"{asked.noun.capitalize()}s: {criteria_text(asked, zone=zone)}"
-        address = ui_address(as_connection(connection), asked.kind, "")
-        return cls(asked, runs, over_time, intervals, tuple(notes), zone, name, address)
+        address = ui_address(as_connection(connection), "flow_run", "")
+        address = address and address.removesuffix("flow-run/")
+        return cls(asked, runs, over_time, intervals, tuple(notes), zone, name, address, failed)
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -131,6 +140,11 @@ class Contents:
     def is_all(self) -> bool:
         """Whether they are all that match."""
         return not self.about["truncated"] and len(self.runs) == self.about["read"]
+
+    @property
+    def has_all_states(self) -> bool:
+        """Whether runs of all states were asked for, so that a share of those that failed means something."""
+        return not any(word.startswith("state_") for word in self.query.criteria())
 
     @property
     def with_histories(self) -> int:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from prefect_nbviz import percentiles
 from prefect_nbviz.analysis.lateness import LATE_AFTER
+from prefect_nbviz.analysis.suspects import suspect_runs
 from prefect_nbviz.charts.words import duration_text
 from prefect_nbviz.query_text import criteria_text
 from prefect_nbviz.reporting.contents import Contents
@@ -93,6 +94,7 @@ def facts(contents: Contents) -> Iterator[tuple[str, str]]:
     if held:
         yield "Spans", _span(contents)
         yield "State histories", histories(contents)
+        yield "Doubtful records", _doubts(contents)
     yield "As of", f"{datetime.fromisoformat(about['as_of']).astimezone(contents.zone):%Y-%m-%d %H:%M:%S}"
     yield "Time zone", contents.zone.key
     yield "Server", str(about.get("server", "not known"))
@@ -104,6 +106,16 @@ def histories(contents: Contents) -> str:
     if held == runs:
         return "of all these runs" if runs > 1 else "of this run"
     return f"of the first {held:,} of {runs:,} runs, since each history may cost a request" if held else "of no run"
+
+
+def _doubts(contents: Contents) -> str:
+    """Say how many runs have a row that cannot be right; their numbers count all the same."""
+    frame = {"flow_runs": contents.runs} if contents.query.kind == "flow_run" else {"task_runs": contents.runs}
+    found = suspect_runs(**frame)
+    kinds = ", ".join(
+        f"{str(word).replace('_', ' ')}: {count:,}" for word, count in found["problem"].value_counts().items() if count
+    )
+    return f"{found['run_id'].nunique():,}, which count nevertheless ({kinds})" if len(found) else "none"
 
 
 def _order(sort: str) -> str:

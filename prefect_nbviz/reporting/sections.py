@@ -3,45 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from prefect_nbviz.analysis.concurrency import concurrency_steps, concurrency_table
 from prefect_nbviz.analysis.durations import duration_table
-from prefect_nbviz.analysis.failures import failure_table
+from prefect_nbviz.analysis.grid import run_grid
 from prefect_nbviz.analysis.lateness import LATE_AFTER, lateness_table
 from prefect_nbviz.analysis.spent import PARTS, time_spent
 from prefect_nbviz.charts.concurrency import plot_concurrency
 from prefect_nbviz.charts.durations import plot_durations
+from prefect_nbviz.charts.grid import plot_run_grid
 from prefect_nbviz.charts.history import plot_run_counts
 from prefect_nbviz.charts.lateness import plot_lateness
 from prefect_nbviz.charts.spent import plot_time_spent
 from prefect_nbviz.charts.timeline import Timeline
 from prefect_nbviz.charts.words import duration_text
 from prefect_nbviz.reporting.contents import Contents
+from prefect_nbviz.reporting.failures import failures
 from prefect_nbviz.reporting.headline import histories
 from prefect_nbviz.reporting.listing import (
     Cell,
     Column,
-    Listing,
     length,
     listing,
-    moment,
-    names,
     number,
     share,
     share_text,
     text,
 )
+from prefect_nbviz.reporting.section import MOST_LISTED, Section, group_title, grouping, state, with_tasks
 from prefect_nbviz.states import FAILURE_TYPES
-from prefect_nbviz.task_keys import task_name
-
-MOST_LISTED = 20
-"""As many rows a table has: those that come first say most."""
 
 MOST_BARS = 250
 """With more runs than this the timeline is drawn as pixels."""
@@ -51,32 +45,13 @@ _NONE = pd.Timedelta(0)
 _PART_NAMES = {"awaiting_slot": "waiting for a slot", "awaiting_retry": "waiting for a retry"}
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of a report."""
-
-    key: str
-    """What it is linked by."""
-
-    title: str
-    """What it answers."""
-
-    says: str
-    """What is to be seen, and what is left out, in sentences."""
-
-    figure: go.Figure | None = None
-    """The chart, on a light background; None where there is nothing to draw."""
-
-    listings: tuple[Listing, ...] = ()
-    """What the chart is of, or more."""
-
-
 def sections(contents: Contents) -> Iterator[Section]:
     """Give the sections that have something to say, in the order in which they are read."""
     if contents.runs.empty:
         return
     yield _over_time(contents)
-    yield _failures(contents)
+    yield failures(contents)
+    yield from _grid(contents)
     yield _durations(contents)
     if contents.with_histories:
         yield _timeline(contents)
@@ -94,7 +69,7 @@ def _over_time(contents: Contents) -> Section:
     states = runs.groupby(["state_type", "state_name"], observed=True).size().rename("runs").reset_index()
     states = states.sort_values(["state_type", "runs"], ascending=[True, False])
     columns: dict[str, Column] = {
-        "State": lambda row: Cell(text(row["state_name"]).text, state=str(row["state_type"])),
+        "State": state,
         "Runs": lambda row: number(row["runs"]),
         "Share": lambda row: share(row["runs"], len(runs)),
     }
@@ -110,74 +85,35 @@ def _failed_text(runs: pd.DataFrame) -> str:
     return f"{failed:,} of {len(runs):,} that were read failed or crashed."
 
 
-def _failures(contents: Contents) -> Section:
-    table = failure_table(contents.runs)
-    title = "Why did runs fail?"
-    if table.empty:
-        return Section("failures", title, "None of the runs that were read has failed or crashed.")
-    says = "The same messages are put together: what varies from run to run in them, such as numbers, ids and times, is masked."
-    columns: dict[str, Column] = {
-        "Runs": lambda row: number(row["runs"]),
-        "What they say": lambda row: text(row["pattern"]),
-        "States": lambda row: names(row["state_names"]),
-        "Flows": lambda row: names(row["flow_names"]),
-        "Tasks": lambda row: names([task_name(one) for one in row["task_keys"]]),
-        "Last": lambda row: moment(row["last_seen"], contents.zone),
-        "Example": partial(_link, contents, "example_run_id"),
-    }
-    if contents.noun == "flow run":
-        del columns["Tasks"]
-    found = listing("Messages of most runs", table, columns, numbers=("Runs",), most=MOST_LISTED)
-    return Section("failures", title, says, listings=(found, _newest_failures(contents)))
-
-
-def _newest_failures(contents: Contents) -> Listing:
-    runs = contents.runs
-    failed = runs[runs["state_type"].isin(FAILURE_TYPES)]
-    seen = failed["end_time"].fillna(failed["start_time"]).fillna(failed["expected_start_time"])
-    failed = failed.assign(seen=seen).sort_values("seen", ascending=False, kind="stable")
-    columns: dict[str, Column] = {
-        "Run": partial(_link, contents, contents.ids),
-        "Flow": lambda row: text(row["flow_name"]),
-        "State": lambda row: Cell(text(row["state_name"]).text, state=str(row["state_type"])),
-        "When": lambda row: moment(row["seen"], contents.zone),
-        "Took": lambda row: length(row["duration"]),
-        "Message": lambda row: text(row["state_message"]),
-    }
-    return listing("Failed last", failed, columns, numbers=("Took",), most=MOST_LISTED)
-
-
-def _link(contents: Contents, column: str, row: Mapping[Any, Any]) -> Cell:
-    name = text(row["name"]).text if "name" in row else "in Prefect"
-    address = contents.run_address
-    return Cell(name, address=f"{address}{row[column]}" if address else "")
+def _grid(contents: Contents) -> Iterator[Section]:
+    """Give what each task did in the last runs of the flow of most runs, if there are several, with all their states."""
+    if contents.query.kind == "flow_run" or not contents.has_all_states:
+        return
+    grid = run_grid(contents.runs)
+    flow = grid["flow_name"].iloc[0] if len(grid) else None
+    if len(grid.loc[grid["flow_name"] == flow, "flow_run_id"].unique()) > 1:
+        says = "Tasks down, flow runs across, the last one at the right: of the flow of most flow runs."
+        yield Section(
+            "grid", "What did each task do in the last runs?", says, plot_run_grid(grid, tz=contents.zone.key)
+        )
 
 
 def _durations(contents: Contents) -> Section:
-    runs = _with_task_names(contents.runs)
-    by = "task" if "task" in runs else "flow_name"
+    runs = with_tasks(contents.runs)
+    by = grouping(runs)
     timed = int(runs["duration"].notna().sum())
     says = "p50 is the median: half of the runs took no longer. Of 100 runs, 95 took no longer than p95."
     if timed < len(runs):
         says += f" {len(runs) - timed:,} of {len(runs):,} have no duration yet."
     table = duration_table(runs, by=by)
     columns: dict[str, Column] = {
-        by.removesuffix("_name").capitalize(): lambda row: text(row[by]),
+        group_title(by): lambda row: text(row[by]),
         "Runs": lambda row: number(row["count"]),
         **{word: partial(_length_of, word) for word in ("p50", "p95", "max")},
     }
     found = listing("Those of the longest p95", table, columns, numbers=[*columns][1:], most=MOST_LISTED)
     figure = plot_durations(runs, by=by, tz=contents.zone.key)
     return Section("durations", "How long did they take?", says, figure, (found,))
-
-
-def _with_task_names(runs: pd.DataFrame) -> pd.DataFrame:
-    """Give task runs a column with the names of their tasks, whose keys end in a hash."""
-    if "task_key" not in runs:
-        return runs
-    keys = runs["task_key"].astype("category")
-    known = {key: task_name(str(key)) for key in keys.cat.categories}
-    return runs.assign(task=keys.map(known).astype("str"))
 
 
 def _length_of(word: str, row: Mapping[Any, Any]) -> Cell:
@@ -193,8 +129,8 @@ def _timeline(contents: Contents) -> Section:
 
 
 def _spent(contents: Contents) -> Section:
-    runs = _with_task_names(contents.runs)
-    by = "task" if "task" in runs else "flow_name"
+    runs = with_tasks(contents.runs)
+    by = grouping(runs)
     table = time_spent(contents.intervals, by=by, runs=runs)
     sums: dict[str, pd.Timedelta] = {part: table[part].sum() for part in PARTS if part != "scheduled"}  # type: ignore[misc]
     whole = sum(sums.values(), _NONE)

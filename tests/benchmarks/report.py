@@ -16,7 +16,7 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 from turns import medians
 
-from prefect_nbviz import TaskRunQuery, frames, run_counts, state_intervals
+from prefect_nbviz import TaskRunQuery, frames, run_counts, schema, state_intervals
 from prefect_nbviz.gathering import MAX_HISTORIES
 from prefect_nbviz.reporting.contents import Contents
 from prefect_nbviz.reporting.page import page_of
@@ -36,8 +36,8 @@ def made(count: int) -> Contents:
     ids = spans["run_id"].unique()
     spans = spans.assign(run_id=spans["run_id"].map(dict(zip(ids, runs["task_run_id"], strict=False))))
     counts = run_counts(runs, freq="1D")
-    query = TaskRunQuery(limit=None)
-    return Contents(query, runs, counts, spans, (), ZoneInfo("UTC"), "All task runs", "http://127.0.0.1:4200/runs/")
+    query, address, none = TaskRunQuery(limit=None), "http://127.0.0.1:4200/runs/", frames.empty(schema.TASK_RUNS)
+    return Contents(query, runs, counts, spans, (), ZoneInfo("UTC"), "All task runs", address, none)
 
 
 def main() -> None:

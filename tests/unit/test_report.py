@@ -68,7 +68,7 @@ def test_links_within_the_page_lead_somewhere() -> None:
     page = Elements(page_of(contents(task_runs(5))))
     assert {link[1:] for link in page.links if link.startswith("#")} <= {*page.ids}
     assert {link for link in page.links if not link.startswith("#")} == {
-        f"http://a.test/runs/{one:032x}" for one in (0, 3)
+        f"http://a.test/runs/task-run/{one:032x}" for one in (0, 3)
     }
 
 
