@@ -14,12 +14,18 @@ from prefect_nbviz.reporting.contents import Contents
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}\"'&#36;$x$"
 
 
+TASKS = 3
+"""Task runs of each flow run, of which one failed."""
+
+
 def task_runs(count: int, *, name: str = "load-1", message: str | None = "no row 7", **about: Any) -> pd.DataFrame:
-    """Give so many task runs, a third of them failed, as a read gives them."""
+    """Give so many task runs, one in `TASKS` failed, as a read gives them."""
     starts = pd.Series(pd.date_range("2026-01-01", periods=max(count, 1), freq="10min", tz="UTC")[:count])
-    failed = np.arange(count) % 3 == 0
+    failed = np.arange(count) % TASKS == 0
     data = {word: [None] * count for word in schema.names(schema.TASK_RUNS)} | {
         "task_run_id": [f"{one:032x}" for one in range(count)],
+        "flow_run_id": [f"{one // TASKS:032x}" for one in range(count)],
+        "flow_run_name": [f"fine-otter-{one // TASKS}" for one in range(count)],
         "flow_name": [name] * count,
         "task_key": [f"{name}-0a1b2c3d"] * count,
         "name": [name] * count,

@@ -81,11 +81,11 @@ def _leaves(contents: Contents) -> Listing:
         "Within": lambda row: text(" / ".join(row["path"])),
         "State": state,
         "When": lambda row: moment(row["failed_time"], contents.zone),
-        "Others brought down": lambda row: number(row["brought_down"]),
+        "Brought down": lambda row: number(row["brought_down"]),
         "Message": lambda row: text(row["message"]),
     }
     caption = "What failed by itself, the last first, with how many others it brought down"
-    return listing(caption, table, columns, numbers=("Others brought down",), most=MOST_LISTED)
+    return listing(caption, table, columns, numbers=("Brought down",), most=MOST_LISTED)
 
 
 def _verdicts(contents: Contents) -> Iterator[Listing]:

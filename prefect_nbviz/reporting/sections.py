@@ -86,16 +86,17 @@ def _failed_text(runs: pd.DataFrame) -> str:
 
 
 def _grid(contents: Contents) -> Iterator[Section]:
-    """Give what each task did in the last runs of the flow of most runs, if there are several, with all their states."""
+    """Give what each task did in the last runs of one flow, if there are several, and the runs are of all states."""
     if contents.query.kind == "flow_run" or not contents.has_all_states:
         return
     grid = run_grid(contents.runs)
-    flow = grid["flow_name"].iloc[0] if len(grid) else None
+    failed = grid.loc[grid["failed"] > 0, "flow_name"]
+    which, flows = ("most failed", failed) if len(failed) else ("most ran", grid["flow_name"])
+    flow = flows.value_counts().index[0] if len(flows) else None
     if len(grid.loc[grid["flow_name"] == flow, "flow_run_id"].unique()) > 1:
-        says = "Tasks down, flow runs across, the last one at the right: of the flow of most flow runs."
-        yield Section(
-            "grid", "What did each task do in the last runs?", says, plot_run_grid(grid, tz=contents.zone.key)
-        )
+        says = f"Tasks down, flow runs across, the last one at the right. It is the flow in which {which}."
+        figure = plot_run_grid(grid, flow=flow, tz=contents.zone.key)
+        yield Section("grid", "What did each task do in the last runs?", says, figure)
 
 
 def _durations(contents: Contents) -> Section:

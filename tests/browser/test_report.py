@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made_reports import HOSTILE, contents, task_runs
+from made_reports import HOSTILE, TASKS, contents, task_runs
 from playwright.sync_api import Browser, Page, expect
 
 from prefect_nbviz.charts.style import palette
@@ -15,7 +15,7 @@ from prefect_nbviz.states import Theme, state_style
 
 pytestmark = pytest.mark.browser
 
-KEYS = ("states", "durations", "timeline", "spent", "concurrency")
+KEYS = ("states", "failures", "durations", "timeline", "spent", "concurrency")
 
 
 @pytest.fixture(params=["light-1200", "dark-420"])
@@ -41,9 +41,10 @@ def open_report(page: Page, path: Path, content: str) -> None:
 @pytest.mark.parametrize("count", [1, 12, 1_000])
 def test_all_charts_are_drawn(page: Page, tmp_path: Path, shots: Path, request, count: int) -> None:
     open_report(page, tmp_path / "runs.html", page_of(contents(task_runs(count, name=HOSTILE, message=HOSTILE))))
-    for key in KEYS:
+    keys = [*KEYS, *(["grid"] if count > TASKS else [])]
+    for key in keys:
         expect(page.locator(f"[data-chart={key}] .plotly .main-svg").first).to_be_attached()
-    expect(page.locator(".chart")).to_have_count(len(KEYS))
+    expect(page.locator(".chart")).to_have_count(len(keys))
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the screen"
     assert page.locator('img[src="x"]').count() == 0, "a name became HTML"
     page.screenshot(path=shots / f"report-{count}-{request.node.callspec.params['page']}.png", full_page=True)

@@ -8,12 +8,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_reports import HOSTILE, contents, task_runs
+from made_reports import HOSTILE, TASKS, contents, task_runs
 
-from prefect_nbviz import FlowRunQuery, report
+from prefect_nbviz import FlowRunQuery, TaskRunQuery, report
 from prefect_nbviz.errors import FrameError, QueryError, ReportError, UnreachableError
 from prefect_nbviz.reading import Connection
 from prefect_nbviz.reporting.contents import Contents
@@ -22,6 +23,7 @@ from prefect_nbviz.reporting.page import page_of
 from prefect_nbviz.reporting.place import Place
 from prefect_nbviz.reporting.sections import MOST_BARS, sections
 
+FLAKY = "Flaky tasks fail and then pass again, broken ones do not."
 NOWHERE = Connection("http://127.0.0.1:9/api", patience=0.1)
 
 
@@ -91,7 +93,8 @@ def test_the_numbers_are_those_of_the_frame(count: int) -> None:
         assert (numbers["Failed or crashed"], numbers["Completed"]) == (str(failed), str(count - failed))
         assert (numbers["Not ended"], numbers["Median duration"]) == ("0", "1 min 30 s")
     keys = [section.key for section in sections(contents(runs))]
-    assert keys == (["states", "failures", "durations", "timeline", "spent", "concurrency"] if count else [])
+    grid = ["grid"] if count > TASKS else []
+    assert keys == (["states", "failures", *grid, "durations", "timeline", "spent", "concurrency"] if count else [])
     assert len(page_of(contents(runs)).encode()) < (2_100_000 if count else 10_000)
 
 
@@ -104,6 +107,31 @@ def test_a_part_says_that_it_is_one() -> None:
     assert ("Runs", "4 task runs, chosen from 7 that were read") in [*facts(contents(chosen))]
     assert "Not complete: 4 task runs, chosen from 7" in Elements(page_of(contents(chosen))).text
     assert "Not complete" not in page_of(contents(task_runs(4)))
+
+
+def test_a_share_of_failures_is_said_only_where_all_states_were_asked_for() -> None:
+    whole = contents(task_runs(9))
+    of_failed = Contents(**vars(whole) | {"query": TaskRunQuery(state_type="FAILED", limit=None)})
+    both = [{section.key: section for section in sections(one)} for one in (whole, of_failed)]
+    assert [one["failures"].figure is not None for one in both] == [True, False]
+    captions = [[listing.caption for listing in one["failures"].listings] for one in both]
+    assert captions == [["Messages of most runs.", "Failed last.", FLAKY], ["Messages of most runs.", "Failed last."]]
+
+
+def test_flaky_and_broken_tasks_are_told_only_of_all_runs() -> None:
+    cut = contents(task_runs(9, matched=10, truncated=True, reason="Read the first 9 of 10."))
+    (failures,) = (section for section in sections(cut) if section.key == "failures")
+    assert FLAKY not in [listing.caption for listing in failures.listings]
+
+
+def test_doubtful_records_are_counted() -> None:
+    runs = task_runs(4)
+    assert ("Doubtful records", "none") in [*facts(contents(runs))]
+    odd = runs.assign(end_time=runs["start_time"] - pd.Timedelta("1h"))
+    odd.attrs = runs.attrs
+    found = facts(Contents(**vars(contents(runs)) | {"runs": odd}))
+    (said,) = (value for name, value in found if name == "Doubtful records")
+    assert said.startswith("4, which count nevertheless (ends before start: 4")
 
 
 def test_histories_that_are_missing_are_said_to_be() -> None:
