@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.charts.grid import plot_run_grid
     from prefect_nbviz.charts.history import plot_run_counts
     from prefect_nbviz.charts.lateness import plot_lateness
+    from prefect_nbviz.charts.outages import plot_outages
     from prefect_nbviz.charts.spent import plot_time_spent
     from prefect_nbviz.charts.timeline import plot_state_timeline
     from prefect_nbviz.charts.trend import plot_duration_trend
@@ -88,6 +89,7 @@ _HOMES = {
     "plot_durations": "charts.durations",
     "plot_failure_rates": "charts.failure_rates",
     "plot_lateness": "charts.lateness",
+    "plot_outages": "charts.outages",
     "plot_run_counts": "charts.history",
     "plot_run_grid": "charts.grid",
     "plot_state_counts": "charts.counts",
@@ -147,6 +149,7 @@ __all__ = [
     "plot_durations",
     "plot_failure_rates",
     "plot_lateness",
+    "plot_outages",
     "plot_run_counts",
     "plot_run_grid",
     "plot_state_counts",

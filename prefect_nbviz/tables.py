@@ -112,10 +112,12 @@ LEAF_FAILURES = (
     Column("failed_time", TIME, "when it ended, or started, or was to start if it has no such time"),
     Column("run_count", COUNT, "how many attempts it had"),
     Column("path", TUPLE, "from the root down to it, a tuple of text: flows by their names, task runs by theirs"),
-    Column("is_whole_path", FLAG, "whether the frames hold all that it is within; if not, path begins where they do"),
-    Column("root_flow_run_id", TEXT, "id of the flow run that it is all within; missing unless is_whole_path"),
+    Column(
+        "is_whole_path", FLAG, "whether the frames surely hold all that it is within; if not, path has what they hold"
+    ),
+    Column("root_flow_run_id", TEXT, "id of the flow run that it is all within; missing if that is not in the frames"),
     Column("root_flow_run_name", TEXT, "name of that"),
-    Column("root_state_type", STATE_TYPE, "type of the state of that: COMPLETED where the failure was put up with"),
+    Column("root_state_type", STATE_TYPE, "type of the state of that; COMPLETED: it was put up with"),
     Column("brought_down", COUNT, "how many other runs of the frames failed or crashed because of it, or may have"),
     Column("brought_down_ids", TUPLE, "their ids, a tuple of text"),
     Column("held_back", COUNT, "how many runs of the frames never began because of it: their state is NotReady"),

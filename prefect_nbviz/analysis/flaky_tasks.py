@@ -27,7 +27,7 @@ def flaky_tasks(task_runs: pd.DataFrame, flow_runs: pd.DataFrame | None = None) 
     """Give which tasks failed and then passed though nothing changed, and which fail and do not pass any more.
 
     A task is a flow with a `task_key`, in which Prefect puts a hash of the code of the task: changed code is another
-    task. Only task runs that are COMPLETED, FAILED or CRASHED count. There are two ways of failing and passing:
+    task. What stands for a subflow run is one of its own. Only task runs that are COMPLETED, FAILED or CRASHED count. There are two ways of failing and passing:
 
     - `passed_after_retry` counts the task runs that completed with a `run_count` above 1.
     - `passed_next_time` counts flow runs. Those that have the task are put in the order of their expected start (then

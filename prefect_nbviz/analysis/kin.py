@@ -55,6 +55,9 @@ class Kin:
     is_top: Flags
     """Whether each is within no other, here or elsewhere."""
 
+    lacks_upstream: Flags
+    """Whether a recorded upstream of each is not here: it may be what called it."""
+
     upstream: Integers
     """Of each link between task runs, the one that the other depends on."""
 
@@ -75,13 +78,14 @@ class Kin:
             raise FrameError("The frames hold a run twice: pass some without duplicates.")
         above = _places(tasks, flow_runs["parent_task_run_id"], shift=len(flows))
         below = _places(flows, task_runs["flow_run_id"], shift=0)
-        upstream, downstream = _links(tasks, task_runs["upstream_task_run_ids"])
+        upstream, downstream, lacks = _links(tasks, task_runs["upstream_task_run_ids"])
         around = _around(task_runs, upstream, downstream)
         caller = _last_to_start(task_runs, upstream[around], downstream[around])
         inner = np.where(caller >= 0, caller + len(flows), below)
         is_top = np.append(flow_runs["parent_task_run_id"].isna(), task_runs["flow_run_id"].isna() & (caller < 0))
         links = (upstream[~around] + len(flows), downstream[~around] + len(flows))
-        return cls(_joined(flow_runs, task_runs), np.append(above, inner), is_top.astype(bool), *links)
+        lacks = np.append(np.zeros(len(flows), dtype=bool), lacks)
+        return cls(_joined(flow_runs, task_runs), np.append(above, inner), is_top.astype(bool), lacks, *links)
 
     def paths(self, number: Integers) -> Iterator[Integers]:
         """Give some runs, then what each is within, and so on; -1 where that is at its end."""
@@ -201,14 +205,15 @@ def _places(ids: pd.Index[Any], wanted: pd.Series[Any], *, shift: int) -> Intege
     return places
 
 
-def _links(ids: pd.Index[Any], upstream_ids: pd.Series[Any]) -> tuple[Integers, Integers]:
-    """Give the pairs of upstream and downstream that are here."""
+def _links(ids: pd.Index[Any], upstream_ids: pd.Series[Any]) -> tuple[Integers, Integers, Flags]:
+    """Give the pairs of upstream and downstream that are here, and of which task runs an upstream is not."""
     sizes = upstream_ids.map(len).to_numpy(dtype=np.int64)
     wanted = pd.Series([*chain.from_iterable(upstream_ids)], dtype=object)
     upstream = _places(ids, wanted, shift=0)
     downstream = np.repeat(np.arange(len(ids)), sizes)
     here = (upstream >= 0) & (upstream != downstream)
-    return upstream[here], downstream[here]
+    lacks = np.bincount(downstream[upstream < 0], minlength=len(ids)) > 0
+    return upstream[here], downstream[here], lacks
 
 
 def _around(task_runs: pd.DataFrame, upstream: Integers, downstream: Integers) -> Flags:

@@ -40,8 +40,8 @@ def leaf_failures(flow_runs: pd.DataFrame, task_runs: pd.DataFrame) -> pd.DataFr
     failed or crashed is no leaf where one that did, too, is in the frames and
 
     - is within it: a task run in a flow run, or in a task run that was running when it started and is recorded as its
-      upstream (so Prefect marks a call); a subflow run in the task run that stands for it (`parent_task_run_id`). But
-      nothing that merely failed is the cause of a crash.
+      upstream (so Prefect marks a call); a subflow run, or one of `run_deployment`, in the task run that stands for it
+      (`parent_task_run_id`). But nothing that merely failed is the cause of a crash.
     - or is an upstream of it: it ran although that failed, as `allow_failure` has it.
     - or interrupted it: a run that exceeded its own timeout is a leaf whatever is within it, and what says there that
       it was cancelled was so by that.
@@ -56,8 +56,8 @@ def leaf_failures(flow_runs: pd.DataFrame, task_runs: pd.DataFrame) -> pd.DataFr
     flow_runs
         Flow runs of any state, the subflow runs among them.
     task_runs
-        Their task runs of any state. With those that did not fail, paths are whole where a task run that completed
-        called the one that failed, and `held_back` is counted.
+        Their task runs of any state. With those that failed alone, `held_back` is 0, and a path may lack a task run
+        that completed though one that it called failed: `is_whole_path` is False where a recorded upstream is not here.
 
     Returns
     -------
@@ -149,17 +149,18 @@ def _own(runs: pd.DataFrame) -> dict[str, Any]:
 def _above(found: Kin, leaves: Integers) -> dict[str, Any]:
     """Give the path of each leaf, and the flow run at its top."""
     levels = [*found.paths(leaves)]
-    top = leaves
+    top, lacks = leaves, np.zeros(len(leaves), dtype=bool)
     for level in levels:
         top = np.where(level >= 0, level, top)
+        lacks |= found.lacks_upstream[level] & (level >= 0)
     names = np.array([*found.path_names, None], dtype=object)
     words = [names[level] for level in reversed(levels)]
-    is_whole = found.is_top[top]
-    is_flow_run = is_whole & (found.runs["run_kind"] == "flow_run").to_numpy()[top]
+    is_root = found.is_top[top]
+    is_flow_run = is_root & (found.runs["run_kind"] == "flow_run").to_numpy()[top]
     roots = found.runs.iloc[top]
     return {
         "path": [tuple(name for name in one if name is not None) for one in zip(*words, strict=True)],
-        "is_whole_path": is_whole,
+        "is_whole_path": is_root & ~lacks,
         "root_flow_run_id": roots["run_id"].where(is_flow_run).to_numpy(),
         "root_flow_run_name": roots["name"].where(is_flow_run).to_numpy(),
         "root_state_type": roots["state_type"].where(is_flow_run).to_numpy(),

@@ -61,6 +61,7 @@ def outages(
     See Also
     --------
     recovery_table : adds them up.
+    plot_outages : draws them.
 
     Examples
     --------

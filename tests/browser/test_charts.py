@@ -14,7 +14,9 @@ from plotly.offline import get_plotlyjs
 from prefect_nbviz import (
     failure_rates,
     frames,
+    outages,
     plot_failure_rates,
+    plot_outages,
     plot_run_counts,
     plot_state_counts,
     plot_state_timeline,
@@ -71,6 +73,12 @@ def history() -> go.Figure:
     return plot_run_counts(frames.typed(data, schema.RUN_COUNTS))
 
 
+def stops() -> go.Figure:
+    runs = pd.DataFrame({"flow_run_id": NAMES, "flow_name": NAMES, "state_type": "FAILED"})
+    moments = pd.date_range("2026-03-01 06:00", periods=len(NAMES), freq="1h", tz="UTC")
+    return plot_outages(outages(runs.assign(end_time=moments), as_of=moments[-1]))
+
+
 FIGURES = {
     "one run": lambda: timeline(1),
     "six runs": lambda: timeline(6),
@@ -80,6 +88,7 @@ FIGURES = {
         by="tags",
     ),
     "history": history,
+    "outages": stops,
     "failure rates": lambda: plot_failure_rates(
         failure_rates(pd.DataFrame({"state_type": TYPES, "flow_name": ["a long name of a stranger" * 8] * len(TYPES)}))
     ),

@@ -95,6 +95,13 @@ def test_of_a_call_in_a_call_the_inner_is_the_leaf_and_what_others_say_is_kept()
     assert (leaf.path, leaf.brought_down) == (("etl", "outer", "inner"), 0)
 
 
+def test_a_call_in_the_same_moment_is_one_and_what_started_when_the_other_had_ended_is_none() -> None:
+    tasks = [task("outer", "etl", start=0, end=9), task("inner", "etl", start=0, end=2, up=("outer",))]
+    assert {*found([flow("etl")], tasks)} == {"inner"}
+    tasks[1] |= {"start": 9, "end": 10}
+    assert {*found([flow("etl")], tasks)} == {"outer"}
+
+
 def test_what_depends_on_it_fails_with_it_or_never_begins() -> None:
     waits = {"state_name": "NotReady", "start": None, "end": None, "run_count": 0}
     flows = [flow("etl", state_message="1/1 states are not final."), flow("load", parent_task_run_id="load-0", **waits)]
@@ -154,6 +161,11 @@ def test_what_is_not_in_the_frames_is_not_hidden() -> None:
     }
     assert pd.isna(leaves["sub"].root_flow_run_id)
     assert leaves["sub"].path == ("sub",)
+
+
+def test_a_path_that_may_lack_a_call_says_so_and_still_has_its_root() -> None:
+    (leaf,) = found([flow("etl")], [task("inner", "etl", up=("unread",))]).values()
+    assert (leaf.path, leaf.is_whole_path, leaf.root_flow_run_id) == (("etl", "inner"), False, "etl")
 
 
 @pytest.mark.parametrize(

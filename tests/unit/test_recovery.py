@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_nbviz import frames, outages, recovery_table, schema, tables
+from prefect_nbviz import frames, outages, plot_outages, recovery_table, schema, tables
 from prefect_nbviz.errors import FrameError, QueryError
 
 BEGIN = datetime.fromisoformat("2026-03-01T00:00Z")
 MINUTE = timedelta(minutes=1)
 FAILED = {"FAILED", "CRASHED"}
+KINDS = ["FAILED", "COMPLETED"]
 RUN = st.tuples(
     st.sampled_from(["COMPLETED", "COMPLETED", "FAILED", "CRASHED", "CANCELLED", "RUNNING"]),
     st.sampled_from(["etl", "train"]),
@@ -94,6 +95,11 @@ def test_outages_and_their_sums_are_those_of_a_plain_loop(rows: list[Any], until
         assert not row.is_down or row.down_since == BEGIN + own[-1][0] * MINUTE
 
 
+def test_of_one_moment_what_completed_comes_first() -> None:
+    (outage,) = outages(made([("FAILED", "etl", 5), ("COMPLETED", "etl", 5)]), as_of=BEGIN + 9 * MINUTE).itertuples()
+    assert (outage.is_open, outage.length) == (True, 4 * MINUTE)
+
+
 def test_what_is_down_comes_first_and_attrs_say_until_when_it_is_counted() -> None:
     rows = [("FAILED", "etl", 0), ("COMPLETED", "etl", 20), ("CRASHED", "train", 19)]
     runs = made(rows)
@@ -124,3 +130,37 @@ def test_empty_tables_have_every_column_and_what_cannot_be_is_refused() -> None:
         outages(runs, as_of=datetime(2026, 1, 1))
     with pytest.raises(QueryError, match="by cannot be 'flow'"):
         outages(runs, by="flow", as_of=BEGIN)
+
+
+EVIL = "<img src=x onerror=alert(1)>%{x}$y$"
+
+
+def test_the_chart_has_a_bar_for_each_outage_on_the_clock_of_a_zone() -> None:
+    runs = made([("FAILED", EVIL, 0), ("COMPLETED", EVIL, 20), ("CRASHED", "etl", 19)])
+    runs.attrs[frames.ATTRS] = {"matched": 9, "truncated": True}
+    fig = plot_outages(outages(runs, as_of=BEGIN + 25 * MINUTE), tz="Asia/Kolkata")
+    down, still, ends = fig.data
+    assert [(*bars.base, *bars.x, *bars.customdata) for bars in (down, still)] == [
+        ("2026-03-01T05:30:00.000000", 20 * 60_000, "0"),
+        ("2026-03-01T05:49:00.000000", 6 * 60_000, "2"),
+    ]
+    assert [text.strip() for text in ends.text] == ["1 in 6 min", "1 in 20 min"]
+    assert fig.layout.yaxis.categoryarray[0] == still.y[0] == "etl"
+    assert fig.layout.title.subtitle.text == "3 runs drawn, of 9 that match"
+    assert "Asia/Kolkata" in fig.layout.xaxis.title.text
+    assert "<img" not in fig.to_json().encode().decode("unicode-escape")
+
+
+def test_what_is_too_much_to_draw_is_said() -> None:
+    rows = [(kind, f"flow {n}", 2 * k + (kind != "FAILED")) for n in range(40) for k in range(60) for kind in KINDS]
+    fig = plot_outages(outages(made(rows), as_of=BEGIN + 200 * MINUTE))
+    assert len(fig.data[0].x) == 1_500
+    said = fig.layout.title.subtitle.text
+    assert said == "4,800 runs; 10 more rows are not drawn; the longest 1,500 of 2,400 outages drawn"
+    assert {text.strip() for text in fig.data[-1].text} == {"60 in 1 h"}, "those that are not drawn are counted too"
+
+
+def test_without_failures_the_chart_says_so() -> None:
+    fig = plot_outages(outages(made([("COMPLETED", "etl", 1)]), by=(), as_of=BEGIN))
+    assert fig.layout.annotations[0].text == "No run failed"
+    assert len(plot_outages(outages(made([("FAILED", "etl", 1)]), by=(), as_of=BEGIN + MINUTE), theme="dark").data) == 3
