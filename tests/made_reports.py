@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from prefect_nbviz import TaskRunQuery, frames, run_counts, schema, state_intervals
+from prefect_nbviz import FlowRunQuery, TaskRunQuery, frames, run_counts, schema, state_intervals
+from prefect_nbviz.gathering import with_histories
 from prefect_nbviz.reporting.contents import Contents
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}\"'&#36;$x$"
@@ -86,3 +87,19 @@ def contents(runs: pd.DataFrame, *, title: str = "All of them", notes: tuple[str
         "http://a.test/runs/",
         frames.empty(schema.TASK_RUNS),
     )
+
+
+def failed_flow_runs(count: int) -> Contents:
+    """Give contents of flow runs that failed, each because of one task run, with those of the first ones."""
+    tasks = task_runs(count * TASKS)
+    tasks = tasks[tasks["state_type"] == "FAILED"].reset_index(drop=True)
+    shared = tasks[["flow_run_id", "flow_name", "state_type", "state_name", "state_message"]].assign(
+        name=tasks["flow_run_name"],
+        **{word: tasks[word] for word in ("expected_start_time", "start_time", "end_time", "duration", "run_count")},
+    )
+    rows = {word: shared.get(word, pd.Series([None] * count)) for word in schema.names(schema.FLOW_RUNS)}
+    runs = frames.typed(rows | {"tags": [()] * count}, schema.FLOW_RUNS)
+    runs.attrs[frames.ATTRS] = tasks.attrs[frames.ATTRS] | {"kind": "flow_run", "matched": count, "read": count}
+    told = vars(contents(tasks)) | {"query": FlowRunQuery(limit=None), "runs": runs}
+    held = tasks["flow_run_id"].isin(with_histories(runs)["flow_run_id"])
+    return Contents(**told | {"failed_tasks": tasks[held]})

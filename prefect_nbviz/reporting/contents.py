@@ -60,7 +60,7 @@ class Contents:
     """Where runs are to be seen in Prefect's own UI, but for their kind and id; None where there is no such place."""
 
     failed_tasks: pd.DataFrame
-    """Of flow runs that failed, the task runs that did too."""
+    """Of the first flow runs that failed, the task runs that did too; without attrs where they were not read."""
 
     @classmethod
     def gathered(

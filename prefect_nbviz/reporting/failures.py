@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from prefect_nbviz import frames
 from prefect_nbviz.analysis.failure_rates import failure_rates
 from prefect_nbviz.analysis.failures import failure_table
 from prefect_nbviz.analysis.flaky_tasks import flaky_tasks
 from prefect_nbviz.analysis.leaf_failures import leaf_failures
 from prefect_nbviz.charts.failure_rates import plot_failure_rates
+from prefect_nbviz.gathering import with_histories
 from prefect_nbviz.reporting.contents import Contents
 from prefect_nbviz.reporting.listing import Column, Listing, length, listing, moment, names, number, text
 from prefect_nbviz.reporting.section import MOST_LISTED, Section, grouping, link, state, with_tasks
@@ -33,10 +35,11 @@ def failures(contents: Contents) -> Section:
 
 def _listings(contents: Contents) -> Iterator[Listing]:
     yield _messages(contents)
-    if contents.query.kind == "flow_run":
+    if frames.ATTRS in contents.failed_tasks.attrs:
         yield _leaves(contents)
     else:
         yield _newest(contents)
+    if contents.query.kind == "task_run":
         yield from _verdicts(contents)
 
 
@@ -75,7 +78,11 @@ def _newest(contents: Contents) -> Listing:
 
 def _leaves(contents: Contents) -> Listing:
     """List each failure of flow runs once: what failed by itself, and how many others it brought down."""
-    table = leaf_failures(contents.runs, contents.failed_tasks)
+    runs = contents.runs
+    failed = runs[runs["state_type"].isin(FAILURE_TYPES)]
+    looked_into = with_histories(failed)
+    rest = failed[contents.ids].iloc[len(looked_into) :]
+    table = leaf_failures(runs[~runs[contents.ids].isin(rest)], contents.failed_tasks)
     columns: dict[str, Column] = {
         "Run": lambda row: link(contents, row["run_name"], row["run_kind"], row["run_id"]),
         "Within": lambda row: text(" / ".join(row["path"])),
@@ -83,8 +90,13 @@ def _leaves(contents: Contents) -> Listing:
         "When": lambda row: moment(row["failed_time"], contents.zone),
         "Brought down": lambda row: number(row["brought_down"]),
         "Message": lambda row: text(row["message"]),
+        "Cause": lambda row: text("this" if row["is_deepest"] else "may be elsewhere"),
     }
+    if table["is_deepest"].all():
+        del columns["Cause"]
     caption = "What failed by itself, the last first, with how many others it brought down"
+    if len(rest):
+        caption += f", of the first {len(looked_into):,} of {len(failed):,} flow runs that failed"
     return listing(caption, table, columns, numbers=("Brought down",), most=MOST_LISTED)
 
 

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_reports import HOSTILE, TASKS, contents, task_runs
+from made_reports import HOSTILE, TASKS, contents, failed_flow_runs, task_runs
 
-from prefect_nbviz import FlowRunQuery, TaskRunQuery, report
+from prefect_nbviz import FlowRunQuery, TaskRunQuery, frames, report, schema
 from prefect_nbviz.errors import FrameError, QueryError, ReportError, UnreachableError
 from prefect_nbviz.reading import Connection
 from prefect_nbviz.reporting.contents import Contents
@@ -116,6 +116,24 @@ def test_a_share_of_failures_is_said_only_where_all_states_were_asked_for() -> N
     assert [one["failures"].figure is not None for one in both] == [True, False]
     captions = [[listing.caption for listing in one["failures"].listings] for one in both]
     assert captions == [["Messages of most runs.", "Failed last.", FLAKY], ["Messages of most runs.", "Failed last."]]
+
+
+@pytest.mark.parametrize("count", [2, 203])
+def test_of_flow_runs_each_failure_is_listed_once_and_what_was_not_looked_into_is_said(count: int) -> None:
+    made = failed_flow_runs(count)
+    (failures,) = (section for section in sections(made) if section.key == "failures")
+    leaves = failures.listings[1]
+    held = min(count, 200)
+    assert {row[0].address.split("/")[-2] for row in leaves.rows} == {"task-run"}
+    assert len(leaves.rows) == min(held, 20)
+    part = ", of the first 200 of 203 flow runs that failed: the first 20 of 200." if count > held else "."
+    assert leaves.caption == f"What failed by itself, the last first, with how many others it brought down{part}"
+
+
+def test_where_what_failed_in_flow_runs_was_not_read_no_cause_is_told() -> None:
+    unread = Contents(**vars(failed_flow_runs(2)) | {"failed_tasks": frames.empty(schema.TASK_RUNS)})
+    (failures,) = (section for section in sections(unread) if section.key == "failures")
+    assert [listing.caption for listing in failures.listings] == ["Messages of most runs.", "Failed last."]
 
 
 def test_flaky_and_broken_tasks_are_told_only_of_all_runs() -> None:
