@@ -14,7 +14,7 @@ from prefect_nbviz import frames, schema
 from prefect_nbviz.analysis.counts import run_counts
 from prefect_nbviz.analysis.intervals import state_intervals
 from prefect_nbviz.bins import freq_for
-from prefect_nbviz.errors import FrameError, QueryError, ServerError, heard
+from prefect_nbviz.errors import FrameError, PrefectNbvizError, QueryError, heard
 from prefect_nbviz.gathering import counts_over_time, failed_tasks, with_histories
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery, query_from_json
 from prefect_nbviz.query_text import criteria_text
@@ -90,7 +90,7 @@ class Contents:
             try:
                 with heard() as sentences:
                     return read()
-            except ServerError as error:
+            except PrefectNbvizError as error:  # what was read before is not lost for want of it
                 notes.append(f"{what} could not be read. {error}")
                 return without
             finally:

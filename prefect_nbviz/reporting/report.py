@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from prefect_nbviz.charts.clock import zone_of
-from prefect_nbviz.errors import ReportError
+from prefect_nbviz.errors import ReadInterrupted, ReportError
 from prefect_nbviz.query import RunQuery, query_to_show
 from prefect_nbviz.reading import Connection
 from prefect_nbviz.reading.runs import read_runs
@@ -71,7 +71,8 @@ def report(
     QueryError, FrameError
         A criterion or time zone that cannot be; a frame that lacks columns.
     NotConnectedError, UnreachableError, AuthenticationError, RefusedError, ReadInterrupted
-        As in `read_flow_runs`. Where only what comes after the runs could not be read, the page says so instead.
+        As in `read_flow_runs`; after an interrupt, `frame` has the runs. Where only what comes after the runs could
+        not be read, the page says so instead.
 
     See Also
     --------
@@ -89,10 +90,10 @@ def report(
         else:
             asked = query_to_show(query, criteria)
             runs = read_runs(asked, connection, progress=progress)
-        contents = Contents.gathered(asked, runs, zone=zone, title=title, connection=connection, progress=progress)
         try:
+            contents = Contents.gathered(asked, runs, zone=zone, title=title, connection=connection, progress=progress)
             place.write(page_of(contents).encode("utf-8", "replace"))
-        except ReportError as error:
+        except (ReadInterrupted, ReportError) as error:
             error.frame = runs
             raise
     return Path(path)

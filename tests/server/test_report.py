@@ -22,7 +22,7 @@ from prefect_nbviz import (
 )
 from prefect_nbviz.demo.samples import HOSTILE_NAME
 from prefect_nbviz.demo.server import PrivateServer
-from prefect_nbviz.errors import IncompleteWarning, ReportError
+from prefect_nbviz.errors import IncompleteWarning, ReadInterrupted, ReportError
 
 pytestmark = pytest.mark.server
 
@@ -87,3 +87,18 @@ def test_runs_that_were_read_are_not_lost_when_the_place_is_gone_in_the_end(
     with pytest.raises(ReportError, match="There is no folder") as caught:
         report(runs, folder / "runs.html", connection=Connection(demo_server.api_url), progress=take_away)
     pd.testing.assert_frame_equal(caught.value.frame, runs)
+
+
+def test_runs_that_were_read_are_not_lost_when_what_comes_after_is_interrupted(
+    demo_server: PrivateServer, tmp_path: Path
+) -> None:
+    runs = read_flow_runs(limit=None, connection=Connection(demo_server.api_url))
+
+    def stop(done: int, total: int | None) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(ReadInterrupted) as caught:
+        report(runs, tmp_path / "runs.html", connection=Connection(demo_server.api_url), progress=stop)
+    pd.testing.assert_frame_equal(caught.value.frame, runs)
+    assert not [*tmp_path.iterdir()]
