@@ -32,18 +32,49 @@ TIME_SPENT = (
     Column("runs", COUNT, "how many runs"),
     Column("open_runs", COUNT, "how many of them are still in their last state, until as_of"),
     Column("scheduled", DURATION, "type SCHEDULED, name Scheduled: not due yet, or not marked Late yet"),
+    Column(
+        "not_ready",
+        DURATION,
+        "type PENDING, name NotReady: an upstream run failed, and Prefect leaves the run so for good",
+    ),
     Column("late", DURATION, "type SCHEDULED, name Late: the server marks it some seconds after the expected start"),
     Column("awaiting_slot", DURATION, "type SCHEDULED, name AwaitingConcurrencySlot"),
     Column("awaiting_retry", DURATION, "type SCHEDULED, name AwaitingRetry"),
-    Column("pending", DURATION, "type PENDING, any name"),
+    Column("pending", DURATION, "type PENDING, any other name"),
     Column("running", DURATION, "type RUNNING, any name, so Retrying too"),
     Column("paused", DURATION, "type PAUSED, any name, so Suspended too"),
     Column("cancelling", DURATION, "type CANCELLING"),
     Column(
         "other", DURATION, "what is left: SCHEDULED by other names, from an end to a start after it, no stay at all"
     ),
-    Column("spent", DURATION, "total - scheduled, since a schedule makes its runs days before they are due"),
+    Column(
+        "spent",
+        DURATION,
+        "total - scheduled - not_ready: a schedule makes its runs days before they are due, and what is not ready never runs",
+    ),
     Column("total", DURATION, "from the first state to the end of the last stay, of each run, summed"),
+)
+
+DURATION_TREND = (
+    Column("bin_start", TIME, "beginning of the bin, which it holds"),
+    Column("bin_end", TIME, "end of the bin, which it does not hold"),
+    Column(
+        "count", COUNT, "how many of the runs that started in the bin have a duration; all that follows is of these"
+    ),
+    Column("without_duration", COUNT, "how many more have none yet"),
+    Column("p10", DURATION, "10th percentile of their durations; missing where count is 0, as are p50 and p90"),
+    Column("p50", DURATION, "median of their durations"),
+    Column("p90", DURATION, "90th percentile of their durations"),
+)
+
+DURATION_OUTLIERS = (
+    Column("run_id", TEXT, "flow_run_id, or task_run_id of task runs"),
+    Column("run_name", TEXT, "name of the run"),
+    Column("start_time", TIME, "when it started"),
+    Column("duration", DURATION, "how long it took"),
+    Column("median", DURATION, "median of its group"),
+    Column("ratio", NUMBER, "duration / median; missing where the median is 0"),
+    Column("score", NUMBER, "modified z-score of the logarithm of its duration: above 0 where it took longer"),
 )
 
 LATENESS = (
@@ -96,6 +127,89 @@ CRITICAL_PATH = (
     Column("path_place", COUNT, "place on the critical path, from 1; 0 if it is not on it"),
     Column("slack", DURATION, "how much longer it could have taken without moving the end"),
     Column("saving", DURATION, "how much earlier the end would have been, had it taken no time"),
+)
+
+RUN_GRID = (
+    Column("flow_name", REPEATED_TEXT, "name of the flow"),
+    Column("flow_run_id", TEXT, "id of the flow run"),
+    Column("flow_run_name", REPEATED_TEXT, "name of the flow run"),
+    Column("flow_run_time", TIME, "when it started, or was to start; if its row is not known, when its first task was"),
+    Column(
+        "flow_run_duration",
+        DURATION,
+        "its duration; if its row is not known, from the first start to the last end of its task runs",
+    ),
+    Column("flow_state_type", STATE_TYPE, "type of its state; missing if its row is not known"),
+    Column("flow_state_name", REPEATED_TEXT, "name of its state; missing if its row is not known"),
+    Column("is_flow_run_known", FLAG, "whether the row of the flow run was there"),
+    Column("task", REPEATED_TEXT, "name of the task, without the hash of its code; missing if there is no task run"),
+    Column("task_place", COUNT, "place of the task in the usual order of its flow, from 1; 0 if there is no task run"),
+    Column("task_keys", TUPLE, "keys of the task, a tuple of text: other code has another"),
+    Column("runs", COUNT, "how many task runs; a mapped task has many, a flow run that ran no task 0"),
+    Column("state_type", STATE_TYPE, "the worst state type of them, in the order of `WORST_FIRST`"),
+    Column("state_name", REPEATED_TEXT, "name of most states of that type; of as many, the first in the alphabet"),
+    Column("failed", COUNT, "how many of them failed or crashed"),
+    Column("attempts", COUNT, "the largest run_count of them"),
+    Column("start_time", TIME, "when the first of them started"),
+    Column("end_time", TIME, "when the last of them ended; missing while one has not ended"),
+    Column("duration", DURATION, "end_time - start_time: the time that passed, however many ran at once"),
+    Column("summed_duration", DURATION, "the sum of the durations of those that have one; missing if none has"),
+    Column("task_run_ids", TUPLE, "their ids, a tuple of text, in the order of their start"),
+)
+
+COMPARISON = (
+    Column("runs_before", COUNT, "how many runs before"),
+    Column("runs_after", COUNT, "how many runs after"),
+    Column("left_out_before", COUNT, "how many of them do not count for durations"),
+    Column("left_out_after", COUNT, "likewise after"),
+    Column("timed_before", COUNT, "how many units have a duration"),
+    Column("timed_after", COUNT, "likewise after"),
+    Column("p50_before", DURATION, "median of the durations of the units; missing where none has one"),
+    Column("p50_after", DURATION, "likewise after"),
+    Column("change", DURATION, "p50_after - p50_before"),
+    Column("change_low", DURATION, "lower end of an interval that holds the true change with about 95%"),
+    Column("change_high", DURATION, "upper end of it"),
+    Column("ratio", NUMBER, "p50_after / p50_before"),
+    Column(
+        "longer_share",
+        NUMBER,
+        "of all pairs of a unit before and one after, the share in which that after took longer, equal ones half",
+    ),
+    Column("p_duration", NUMBER, "p-value of the durations: Mann-Whitney U, two-sided"),
+    Column("p_duration_holm", NUMBER, "the same, corrected by Holm for all tests of the table"),
+    Column("ended_before", COUNT, "how many units have a run that completed, failed or crashed"),
+    Column("ended_after", COUNT, "likewise after"),
+    Column("failed_before", COUNT, "in how many of these a run failed or crashed"),
+    Column("failed_after", COUNT, "likewise after"),
+    Column("p_failure", NUMBER, "p-value of the failures: Fisher's exact test, two-sided"),
+    Column("p_failure_holm", NUMBER, "the same, corrected by Holm for all tests of the table"),
+    Column("task_keys_before", TUPLE, "keys of the task, a tuple of text; empty for flow runs"),
+    Column("task_keys_after", TUPLE, "likewise after"),
+    Column(
+        "code_changed", FLAG_IF_KNOWN, "whether the keys say that the code of the task differs; missing: they do not"
+    ),
+    Column("finding", REPEATED_TEXT, "what can be said: new, gone, or of slower, faster, fails more and fails less"),
+)
+
+PARAMETER_DIFFERENCES = (
+    Column("parameter", TEXT, "its name; of one inside of another its path"),
+    Column("values_before", TUPLE, "its distinct values as JSON text, a tuple, that of most runs first"),
+    Column("runs_before", TUPLE, "how many runs have each of them, a tuple of numbers"),
+    Column("without_before", COUNT, "how many runs have none"),
+    Column("values_after", TUPLE, "likewise after"),
+    Column("runs_after", TUPLE, "likewise after"),
+    Column("without_after", COUNT, "likewise after"),
+)
+
+SUSPECTS = (
+    Column("run_kind", REPEATED_TEXT, "flow_run or task_run"),
+    Column("run_id", TEXT, "flow_run_id or task_run_id, as run_kind says"),
+    Column("run_name", TEXT, "name of the run"),
+    Column("flow_name", REPEATED_TEXT, "name of its flow; missing where only its states are known"),
+    Column("problem", REPEATED_TEXT, "a word of problems.PROBLEMS"),
+    Column("found", TEXT, "what its record says, as a sentence, times in UTC"),
+    Column("usual_cause", REPEATED_TEXT, "what leaves such records, with public issues where known"),
+    Column("what_to_do", REPEATED_TEXT, "what helps, as a sentence"),
 )
 
 LEAF_FAILURES = (
@@ -178,109 +292,4 @@ FLAKY_TASKS = (
     Column("longest_recovered", COUNT, "the most flow runs with a failure in a row that such a one ever followed"),
     Column("failing_now", COUNT, "how many of the last flow runs in a row have a failure"),
     Column("last_run", TIME, "expected start of the last flow run"),
-)
-
-RUN_GRID = (
-    Column("flow_name", REPEATED_TEXT, "name of the flow"),
-    Column("flow_run_id", TEXT, "id of the flow run"),
-    Column("flow_run_name", REPEATED_TEXT, "name of the flow run"),
-    Column("flow_run_time", TIME, "when it started, or was to start; if its row is not known, when its first task was"),
-    Column(
-        "flow_run_duration",
-        DURATION,
-        "its duration; if its row is not known, from the first start to the last end of its task runs",
-    ),
-    Column("flow_state_type", STATE_TYPE, "type of its state; missing if its row is not known"),
-    Column("flow_state_name", REPEATED_TEXT, "name of its state; missing if its row is not known"),
-    Column("is_flow_run_known", FLAG, "whether the row of the flow run was there"),
-    Column("task", REPEATED_TEXT, "name of the task, without the hash of its code; missing if there is no task run"),
-    Column("task_place", COUNT, "place of the task in the usual order of its flow, from 1; 0 if there is no task run"),
-    Column("task_keys", TUPLE, "keys of the task, a tuple of text: other code has another"),
-    Column("runs", COUNT, "how many task runs; a mapped task has many, a flow run that ran no task 0"),
-    Column("state_type", STATE_TYPE, "the worst state type of them, in the order of `WORST_FIRST`"),
-    Column("state_name", REPEATED_TEXT, "name of most states of that type; of as many, the first in the alphabet"),
-    Column("failed", COUNT, "how many of them failed or crashed"),
-    Column("attempts", COUNT, "the largest run_count of them"),
-    Column("start_time", TIME, "when the first of them started"),
-    Column("end_time", TIME, "when the last of them ended; missing while one has not ended"),
-    Column("duration", DURATION, "end_time - start_time: the time that passed, however many ran at once"),
-    Column("summed_duration", DURATION, "the sum of the durations of those that have one; missing if none has"),
-    Column("task_run_ids", TUPLE, "their ids, a tuple of text, in the order of their start"),
-)
-
-COMPARISON = (
-    Column("runs_before", COUNT, "how many runs before"),
-    Column("runs_after", COUNT, "how many runs after"),
-    Column("left_out_before", COUNT, "how many of them do not count for durations"),
-    Column("left_out_after", COUNT, "likewise after"),
-    Column("timed_before", COUNT, "how many units have a duration"),
-    Column("timed_after", COUNT, "likewise after"),
-    Column("p50_before", DURATION, "median of the durations of the units; missing where none has one"),
-    Column("p50_after", DURATION, "likewise after"),
-    Column("change", DURATION, "p50_after - p50_before"),
-    Column("change_low", DURATION, "lower end of an interval that holds the true change, with 95% at least"),
-    Column("change_high", DURATION, "upper end of it"),
-    Column("ratio", NUMBER, "p50_after / p50_before"),
-    Column(
-        "longer_share",
-        NUMBER,
-        "of all pairs of a unit before and one after, the share in which that after took longer, equal ones half",
-    ),
-    Column("p_duration", NUMBER, "p-value of the durations: Mann-Whitney U, two-sided"),
-    Column("p_duration_holm", NUMBER, "the same, corrected by Holm for all tests of the table"),
-    Column("ended_before", COUNT, "how many units have a run that completed, failed or crashed"),
-    Column("ended_after", COUNT, "likewise after"),
-    Column("failed_before", COUNT, "in how many of these a run failed or crashed"),
-    Column("failed_after", COUNT, "likewise after"),
-    Column("p_failure", NUMBER, "p-value of the failures: Fisher's exact test, two-sided"),
-    Column("p_failure_holm", NUMBER, "the same, corrected by Holm for all tests of the table"),
-    Column("task_keys_before", TUPLE, "keys of the task, a tuple of text; empty for flow runs"),
-    Column("task_keys_after", TUPLE, "likewise after"),
-    Column(
-        "code_changed", FLAG_IF_KNOWN, "whether the keys say that the code of the task differs; missing: they do not"
-    ),
-    Column("finding", REPEATED_TEXT, "what can be said: new, gone, or of slower, faster, fails more and fails less"),
-)
-
-PARAMETER_DIFFERENCES = (
-    Column("parameter", TEXT, "its name; of one inside of another its path"),
-    Column("values_before", TUPLE, "its distinct values as JSON text, a tuple, that of most runs first"),
-    Column("runs_before", TUPLE, "how many runs have each of them, a tuple of numbers"),
-    Column("without_before", COUNT, "how many runs have none"),
-    Column("values_after", TUPLE, "likewise after"),
-    Column("runs_after", TUPLE, "likewise after"),
-    Column("without_after", COUNT, "likewise after"),
-)
-
-DURATION_TREND = (
-    Column("bin_start", TIME, "beginning of the bin, which it holds"),
-    Column("bin_end", TIME, "end of the bin, which it does not hold"),
-    Column(
-        "count", COUNT, "how many of the runs that started in the bin have a duration; all that follows is of these"
-    ),
-    Column("without_duration", COUNT, "how many more have none yet"),
-    Column("p10", DURATION, "10th percentile of their durations; missing where count is 0, as are p50 and p90"),
-    Column("p50", DURATION, "median of their durations"),
-    Column("p90", DURATION, "90th percentile of their durations"),
-)
-
-DURATION_OUTLIERS = (
-    Column("run_id", TEXT, "flow_run_id, or task_run_id of task runs"),
-    Column("run_name", TEXT, "name of the run"),
-    Column("start_time", TIME, "when it started"),
-    Column("duration", DURATION, "how long it took"),
-    Column("median", DURATION, "median of its group"),
-    Column("ratio", NUMBER, "duration / median; missing where the median is 0"),
-    Column("score", NUMBER, "modified z-score of the logarithm of its duration: above 0 where it took longer"),
-)
-
-SUSPECTS = (
-    Column("run_kind", REPEATED_TEXT, "flow_run or task_run"),
-    Column("run_id", TEXT, "flow_run_id or task_run_id, as run_kind says"),
-    Column("run_name", TEXT, "name of the run"),
-    Column("flow_name", REPEATED_TEXT, "name of its flow; missing where only its states are known"),
-    Column("problem", REPEATED_TEXT, "a word of problems.PROBLEMS"),
-    Column("found", TEXT, "what its record says, as a sentence, times in UTC"),
-    Column("usual_cause", REPEATED_TEXT, "what leaves such records, with public issues where known"),
-    Column("what_to_do", REPEATED_TEXT, "what helps, as a sentence"),
 )

@@ -59,8 +59,9 @@ def compare_runs(
         only after or only before comes last.
 
         - Durations are of runs that COMPLETED, not from a cache, and have one; `left_out_*` counts the others.
-        - Medians are those of `duration_table`, of units. The interval of the change assumes nothing but that units
-          do not depend on each other; it is missing for fewer than 7 units on a side, and not corrected for many.
+        - Medians are those of `duration_table`, of units. The interval of the change is made of one for each median
+          by order statistics ("MOVER"), and assumes nothing but that units do not depend on each other. It is missing
+          for fewer than 6 units on a side, and not corrected for many rows.
         - Durations are tested by their order (Mann-Whitney U, two-sided; exact up to 1,000 pairs of units without
           equal ones, else by the normal distribution with corrections for continuity and equal ones), failures by
           Fisher's exact test, two-sided. A test is made, and has a p-value, only where the most extreme outcome of
@@ -145,6 +146,7 @@ def _rows(runs: pd.DataFrame, by: list[str], side: int) -> pd.DataFrame:
     for word in by:
         if word not in runs.columns and word not in HOURS:
             hint = did_you_mean(str(word), map(str, runs.columns))
+            hint = " Of flow runs, by='flow_name' compares flows." if word == _TASK_KEY else hint
             raise QueryError(f"by cannot be {word!r}.{hint} It is a column of the runs, 'hour' or 'hour_of_day'.")
     wanted = [*by, *(["expected_start_time"] if {*by} & {*HOURS} else [])]
     rows = {word: runs[word].reset_index(drop=True) for word in wanted if word in runs.columns}

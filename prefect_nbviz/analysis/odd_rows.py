@@ -49,8 +49,8 @@ class Rows:
     is_ended: Flags
     """Whether their state is terminal."""
 
-    as_of: int | None
-    """When they were read, in microseconds since 1970; None where the frame does not say."""
+    as_of: int
+    """When they were read, in microseconds since 1970; where the frame does not say, the latest time that is known."""
 
     @classmethod
     def of(cls, runs: pd.DataFrame, kind: RunKind) -> Rows:
@@ -60,7 +60,8 @@ class Rows:
         columns = [name for name in ("expected_start_time", "start_time", "end_time", "created") if name in runs]
         times = {name: micros(runs[name]) for name in columns}
         is_ended = runs["state_type"].isin(TERMINAL_STATE_TYPES).to_numpy(dtype=bool)
-        return cls(runs, kind, pd.Index(runs[f"{kind}_id"]), times, is_ended, as_of(runs))
+        known = [times[name] for name in times if name != "expected_start_time"]  # which may be ahead
+        return cls(runs, kind, pd.Index(runs[f"{kind}_id"]), times, is_ended, as_of(runs, *known))
 
     def findings(self) -> Iterator[Finding]:
         """Give what the rows of one kind alone tell."""
@@ -102,16 +103,18 @@ class Rows:
         """Say which ids would be here, if there were such runs; `made` is when what names them was made."""
         about = self.runs.attrs.get(frames.ATTRS, {})
         is_whole = about.get("truncated") is False and {*about.get("query", {"": ""})} <= _FREE
-        if not is_whole or self.as_of is None:
+        if not is_whole:
             return np.zeros(len(ids), dtype=bool)
         is_old: Flags = made < self.as_of - MICROS_OF_LEEWAY
         return (ids.notna() & ~ids.isin(self.ids)).to_numpy(dtype=bool) & is_old
 
 
-def as_of(frame: pd.DataFrame) -> int | None:
-    """Give when a frame was read, in microseconds since 1970; None if it does not say."""
+def as_of(frame: pd.DataFrame, *known: Integers) -> int:
+    """Give when a frame was read, in microseconds since 1970; if it does not say, the latest of the times known of it."""
     text = frame.attrs.get(frames.ATTRS, {}).get("as_of")
-    return None if text is None else int(micros(pd.Series(pd.to_datetime([text], utc=True, format="ISO8601")))[0])
+    if text is None:
+        return max((int(times.max(initial=0)) for times in known), default=0)
+    return int(micros(pd.Series(pd.to_datetime([text], utc=True, format="ISO8601")))[0])
 
 
 def _is_before(one: Integers, other: Integers, *, by: int = 0) -> Flags:
@@ -145,8 +148,7 @@ def _left_active(flows: Rows, tasks: Rows) -> Finding:
     )
     is_active = tasks.runs["state_type"].isin(["RUNNING", "PENDING"]) & (tasks.runs["state_name"] != "NotReady")
     has_had_time = _is_before(began, ended)
-    if tasks.as_of is not None:
-        has_had_time &= ended < tasks.as_of - MICROS_OF_LEEWAY
+    has_had_time &= ended < tasks.as_of - MICROS_OF_LEEWAY
     states, ends = (one.runs["state_name"].astype("object").to_numpy() for one in (tasks, flows))
 
     def text(one: int) -> str:

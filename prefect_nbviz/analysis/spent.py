@@ -18,6 +18,7 @@ Integers = npt.NDArray[np.int64]
 PARTS = tuple(column.name for column in tables.TIME_SPENT if column.dtype == schema.DURATION)[:-2]
 """What the time of a run is divided into; the last one is what the others leave."""
 
+_NOT_SPENT = ("scheduled", "not_ready")
 _NEEDED = ("run_kind", "run_id", "run_name", "state_type", "state_name", "start_time", "end_time", "is_open")
 _SCHEDULED = {
     "Scheduled": "scheduled",
@@ -42,7 +43,9 @@ def time_spent(
     - `scheduled`, `late`, `awaiting_slot`, `awaiting_retry`: the type SCHEDULED with the names Scheduled, Late,
       AwaitingConcurrencySlot and AwaitingRetry. Late is what the server marks so, some seconds after the expected
       start; `lateness_table` counts from that start on.
-    - `pending`, `running`, `paused`, `cancelling`: these types with any name.
+    - `not_ready`: the type PENDING with the name NotReady, in which Prefect leaves a task run for good where an
+      upstream run failed.
+    - `pending`, `running`, `paused`, `cancelling`: these types with any other name.
     - `other`: what is left. The type SCHEDULED with other names, such as Resuming; the time between the end of a run
       and its next start; what no stay covers.
 
@@ -63,8 +66,8 @@ def time_spent(
     Returns
     -------
     pandas.DataFrame
-        A row for each group, the largest `spent` first, which is `total` - `scheduled`: `run_kind`, the columns of `by`, then those of
-        `tables.TIME_SPENT`, durations as timedelta64[us]. Where runs are rows, `run_name` follows `run_id`. Flow
+        A row for each group, the largest `spent` first, which is `total` - `scheduled` - `not_ready`: `run_kind`, the
+        columns of `by`, then those of `tables.TIME_SPENT`, durations as timedelta64[us]. Where runs are rows, `run_name` follows `run_id`. Flow
         runs and task runs are never in one row, since the one waits while the other runs; a flow run waits for its
         subflow runs likewise, and both count.
 
@@ -161,6 +164,8 @@ def part_of(state_type: str, state_name: str) -> str:
     """
     if state_type == "SCHEDULED":
         return _SCHEDULED.get(state_name, "other")
+    if (state_type, state_name) == ("PENDING", "NotReady"):
+        return "not_ready"
     return state_type.lower() if state_type in {"PENDING", "RUNNING", "PAUSED", "CANCELLING"} else "other"
 
 
@@ -223,7 +228,7 @@ def _table(groups: Groups, lengths: Integers, is_open: npt.NDArray[np.bool_]) ->
         "runs": np.bincount(groups.number, minlength=len(groups)),
         "open_runs": np.bincount(groups.number[is_open[groups.run]], minlength=len(groups)),
         **parts,
-        "spent": sums[:, np.array(PARTS) != "scheduled"].sum(axis=1).astype("timedelta64[us]"),
+        "spent": sums[:, ~np.isin(PARTS, _NOT_SPENT)].sum(axis=1).astype("timedelta64[us]"),
         "total": sums.sum(axis=1).astype("timedelta64[us]"),
     }
     return pd.concat([groups.keys, frames.typed(data, tables.TIME_SPENT)], axis=1)

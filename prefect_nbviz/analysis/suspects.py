@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -30,7 +31,8 @@ def suspect_runs(
 
     Pass what there is: each problem is told from the frames that it needs, and is not told where one of them is
     missing. A run that is in none of the frames is not judged. Clocks may differ, and records may come late, by
-    `LEEWAY`, a minute.
+    `LEEWAY`, a minute. When a frame was read is `as_of` in its attrs; where that was lost, as by `pd.concat`, the latest
+    time that its runs started, ended or were made, or changed their states, stands for it, and less can be told.
 
     From the rows of runs:
 
@@ -63,7 +65,8 @@ def suspect_runs(
       follows RUNNING, or the first state is terminal and the second is not.
 
     From `states` and rows, of runs that are in both, if the states were not read before the rows, and the last state
-    came more than `LEEWAY` before the rows were read (without `as_of` in the attrs, of all):
+    came more than `LEEWAY` before the rows were read. `compared` in the attrs says how many these are; a history that
+    changed in between tells nothing.
 
     - `states_missing`: `run_count` is 1 or more, and there is no RUNNING state.
     - `run_count`: it is above the number of RUNNING states, or below the number of those since the run last came back
@@ -84,7 +87,8 @@ def suspect_runs(
     pandas.DataFrame
         A row for each run and problem, in the order of `problems.PROBLEMS`, with the columns of `tables.SUSPECTS`; none
         if all is well. Times in sentences are UTC. `attrs["prefect_nbviz"]` is that of the first frame that was passed,
-        with `flow_runs`, `task_runs` and `histories`: how many were looked at, and `truncated` if any of them is.
+        with `flow_runs`, `task_runs` and `histories`: how many were looked at, `compared`: how many histories were
+        beside their rows, and `truncated` if any of them is.
 
     Raises
     ------
@@ -112,14 +116,14 @@ def suspect_runs(
     rows = {kind: one for kind, one in read.items() if len(one.runs)}
     findings = [finding for one in rows.values() for finding in one.findings()]
     findings += [*between(rows.get("flow_run"), rows.get("task_run"))]
-    histories = 0
+    compared = Counter[str]()
     if states is not None:
         frames.require(states, _OF_STATES, made_by="read_states()")
-        findings += [*_of_states(states, rows)]
-        histories = states["run_id"].nunique()
+        findings += [*_of_states(states, rows, compared)]
     table = _table(findings)
     looked_at = {f"{kind}s": len(rows[kind].runs) if kind in rows else 0 for kind, _ in _kinds(None, None)}
-    about = {"kind": "suspects", **looked_at, "histories": histories, "truncated": any(map(_is_truncated, given))}
+    looked_at |= {word: compared[word] for word in ("histories", "compared")}
+    about = {"kind": "suspects", **looked_at, "truncated": any(map(_is_truncated, given))}
     table.attrs[frames.ATTRS] = copy.deepcopy(given[0].attrs.get(frames.ATTRS, {})) | about
     return table
 
@@ -133,8 +137,8 @@ def _is_truncated(frame: pd.DataFrame) -> bool:
     return bool(frame.attrs.get(frames.ATTRS, {}).get("truncated"))
 
 
-def _of_states(states: pd.DataFrame, rows: Mapping[RunKind, Rows]) -> Iterator[Finding]:
-    """Give what the histories tell, alone and beside the rows."""
+def _of_states(states: pd.DataFrame, rows: Mapping[RunKind, Rows], compared: Counter[str]) -> Iterator[Finding]:
+    """Give what the histories tell, alone and beside the rows, and count how many those are."""
     for kind, _ in _kinds(None, None):
         own = states[(states["run_kind"] == kind).to_numpy(dtype=bool)]
         own.attrs = states.attrs
@@ -142,22 +146,23 @@ def _of_states(states: pd.DataFrame, rows: Mapping[RunKind, Rows]) -> Iterator[F
             continue
         histories, of_kind = Histories.of(own), rows.get(kind)
         odd = [*histories.out_of_order()]
+        compared["histories"] += len(histories.ids)
         if of_kind is not None:
-            odd += histories.against(_told(histories, of_kind, as_of(own)))
+            told = _told(histories, of_kind, as_of(own, histories.last_time))
+            compared["compared"] += int(told["is_told"].sum())
+            odd += histories.against(told)
         first = own.iloc[histories.first_row]
         place = np.full(len(first), -1) if of_kind is None else of_kind.ids.get_indexer(histories.ids)
         for problem, runs, text in odd:
             yield problem, kind, _named(first.iloc[runs], place[runs], of_kind), [*map(text, runs.tolist())]
 
 
-def _told(histories: Histories, rows: Rows, states_as_of: int | None) -> pd.DataFrame:
+def _told(histories: Histories, rows: Rows, states_as_of: int) -> pd.DataFrame:
     """Give the row of each history, and whether both tell of the same states."""
     place = rows.ids.get_indexer(histories.ids)
     found = rows.runs[["state_type", "state_name", "run_count"]].iloc[place].reset_index(drop=True)
     is_told = place >= 0
-    if rows.as_of is not None:
-        is_told &= histories.last_time < rows.as_of - MICROS_OF_LEEWAY
-        is_told &= states_as_of is None or states_as_of >= rows.as_of
+    is_told &= (histories.last_time < rows.as_of - MICROS_OF_LEEWAY) & (states_as_of >= rows.as_of)
     return found.assign(run_count=found["run_count"].fillna(0).astype("int64"), is_told=is_told)
 
 

@@ -120,8 +120,8 @@ def plot_durations(
         fig.add_annotation(text=_heading(panels, number, title), y=domain[1], align="left", **_CORNER)
     fig.add_traces(rings)  # after all that duration_picks counts
     _show_in_legend_once(fig)
-    fig.update_layout(xaxis=axis.layout() | {"anchor": name}, hovermode="closest")
-    return fig.update_layout(xaxis_title_text=f"start {fig.layout.xaxis.title.text}")
+    times = axis.layout()
+    return fig.update_layout(xaxis=times | {"anchor": name, "title": f"start {times['title']}"}, hovermode="closest")
 
 
 def duration_picks(runs: pd.DataFrame, *, by: str | None = None) -> PointPicks:

@@ -134,7 +134,7 @@ def _across(drawn: GridCells, zone: ZoneInfo) -> dict[str, Any]:
     times = drawn.columns["flow_run_time"]
     clock = WallClock.over(times.dropna(), zone)
     shown = clock.times(times)
-    step = -(-len(shown) // _TICKS)
+    step = -(-max(len(shown), _LEAST_COLUMNS) // _TICKS)
     places = [*range(len(shown) - 1, -1, -step)]
     texts = ["" if pd.isna(shown[place]) else f"{shown[place]:%H:%M<br>%b %-d}" for place in places]
     return {
@@ -142,7 +142,7 @@ def _across(drawn: GridCells, zone: ZoneInfo) -> dict[str, Any]:
         "ticktext": texts,
         "tickangle": 0,
         "showgrid": False,
-        "range": [-0.5, max(len(shown), _LEAST_COLUMNS) - 0.5],
+        **_all_of(max(len(shown), _LEAST_COLUMNS)),
         "title": {"text": f"start of the flow run ({clock.name})", "font": {"size": 12}},
     }
 
@@ -151,7 +151,13 @@ def _down(drawn: GridCells, lines: int) -> dict[str, Any]:
     ids = [str(place) for place in range(len(drawn.tasks))]
     labels = unique_labels([cut(task, _NAME) for task in drawn.tasks], ids)
     ticks = {"tickvals": [*range(len(labels))], "ticktext": labels}
-    return ticks | {"range": [lines - 0.5, -0.5], "showgrid": False}
+    return ticks | {"showgrid": False, **_all_of(lines), "autorange": "reversed"}
+
+
+def _all_of(places: int) -> dict[str, Any]:
+    """Show all places; said as a range, it would take a zoom away whenever there is one place more."""
+    ends = [-0.5, places - 0.5]
+    return {"autorange": True, "autorangeoptions": {"include": ends, "clipmin": ends[0], "clipmax": ends[1]}}
 
 
 def _up(fig: go.Figure, drawn: GridCells, bottom: float) -> dict[str, Any]:
@@ -160,7 +166,9 @@ def _up(fig: go.Figure, drawn: GridCells, bottom: float) -> dict[str, Any]:
     kept = {name: axis[name] for name in ("automargin", "gridcolor", "linecolor", "zeroline", "tickfont")}
     scale = _scale(drawn)
     return (
-        kept | (scale.layout() if scale else {"visible": False}) | {"domain": [bottom, 1], "anchor": "x", "nticks": 3}
+        kept
+        | (scale.layout() if scale else {"visible": False, "range": [0, 1]})
+        | {"domain": [bottom, 1], "anchor": "x", "nticks": 3}
     )
 
 

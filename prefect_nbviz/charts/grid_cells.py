@@ -79,12 +79,11 @@ class GridCells:
     def of(cls, grid: pd.DataFrame, *, flow: str | None) -> Self:
         """Take the last runs of a flow; None: the flow of most."""
         frames.require(grid, schema.names(tables.RUN_GRID), made_by="run_grid()")
-        names = grid["flow_name"].astype(object).fillna(NONE)
-        flows = [*dict.fromkeys(names)]
+        flows = flow_names(grid)
         if flow is not None and flow not in flows:
             raise QueryError(f"flow cannot be {flow!r}.{did_you_mean(str(flow), flows)} It is a flow of the grid.")
         chosen = flow if flow is not None else flows[0] if flows else NONE
-        block = grid[names == chosen]
+        block = grid[_flows(grid) == chosen]
         places = block.loc[block["runs"] > 0, "task_place"]
         tasks = min(int(places.max()) if len(places) else 0, MAX_TASKS_DRAWN)
         most = min(MAX_CELLS_DRAWN // max(tasks, 1), _MAX_RUNS_DRAWN)
@@ -144,6 +143,22 @@ class Layer:
 
     ink: str
     """The colour of the glyph."""
+
+
+def flow_names(grid: pd.DataFrame) -> list[str]:
+    """Give the flows of a grid, that of most flow runs first.
+
+    Examples
+    --------
+    >>> flow_names(frames.empty(tables.RUN_GRID))
+    []
+    """
+    return [*dict.fromkeys(_flows(grid))]
+
+
+def _flows(grid: pd.DataFrame) -> pd.Series[Any]:
+    flows: pd.Series[Any] = grid["flow_name"].astype(object).fillna(NONE)
+    return flows
 
 
 def _cells(block: pd.DataFrame, drawn: pd.DataFrame, tasks: int) -> pd.DataFrame:

@@ -28,11 +28,14 @@ _PARTS = {
 }
 """What the legend calls each part, and the state whose look it has."""
 
+_NOT_DRAWN = {"scheduled": "Scheduled", "not_ready": "NotReady"}
+
 
 def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw where the time of runs went: a bar for each row of a table, in the colours of the states.
 
-    The time in Scheduled is not drawn: of runs that a schedule makes it is days, and nothing waits for them.
+    The time in Scheduled is not drawn: of runs that a schedule makes it is days, and nothing waits for them. Nor is
+    that in NotReady: such a run never runs.
 
     Parameters
     ----------
@@ -61,7 +64,7 @@ def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
     Examples
     --------
     >>> lengths = dict.fromkeys(_PARTS, pd.Timedelta(0)) | dict.fromkeys(["running", "spent", "total"], pd.Timedelta("90s"))
-    >>> table = pd.DataFrame({"flow_name": ["etl"], "runs": 3, "open_runs": 0, "scheduled": lengths["late"], **lengths})
+    >>> table = pd.DataFrame({"flow_name": ["etl"], "runs": 3, "open_runs": 0, "scheduled": lengths["late"], "not_ready": lengths["late"], **lengths})
     >>> plot_time_spent(table).data[0].hovertext[0]
     '<b>etl</b><br>Running: 1 min 30 s, 100.0% of 1 min 30 s'
     """
@@ -118,8 +121,10 @@ def _subtitle(table: pd.DataFrame, drawn: int, totals: Integers) -> str:
         parts.append("a run counts once under each of its tags")
     elif open_runs := int(table["open_runs"].sum()):
         parts.append(f"{open_runs:,} not ended yet")
-    if scheduled := int(_micros(table["scheduled"]).sum()):
-        parts.append(f"without {duration_text(scheduled)} in Scheduled")
+    hidden = {name: int(_micros(table[word]).sum()) for word, name in _NOT_DRAWN.items()}
+    if any(hidden.values()):
+        texts = [f"{duration_text(length)} in {name}" for name, length in hidden.items() if length]
+        parts.append(f"without {' and '.join(texts)}")
     if about.get("runs_without_intervals"):
         parts.append(f"{about['runs_without_intervals']:,} more have no history here")
     return "; ".join(parts)

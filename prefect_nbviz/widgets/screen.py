@@ -11,6 +11,7 @@ import pandas as pd
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.analysis.intervals import state_intervals
+from prefect_nbviz.analysis.suspects import suspect_runs
 from prefect_nbviz.errors import QueryError
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.reading import Connection
@@ -21,6 +22,7 @@ from prefect_nbviz.widgets.live import LiveSwitch, change_text
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.standing import Standing
 from prefect_nbviz.widgets.status import ProgressLine, StatusLine, invitation
+from prefect_nbviz.widgets.suspects import SuspectLine
 from prefect_nbviz.widgets.views import RunViews
 
 Query = FlowRunQuery | TaskRunQuery
@@ -68,6 +70,7 @@ class Screen(ipw.VBox):
         self.status = StatusLine()
         self.empty = EmptyPanel()
         self.views = RunViews(page, zone=zone)
+        self.suspects = SuspectLine()
         self.details = RunDetails(zone=zone, connection=connection)
         self.clear_button = ipw.Button(icon="times", tooltip="Select no runs")
         self.more_button = ipw.Button(tooltip="Read more of what matches")
@@ -75,8 +78,9 @@ class Screen(ipw.VBox):
         self.back_button.layout.display = "none"
         buttons = _row("buttons", self.clear_button, self.more_button, self.back_button)
         status, body = _row("status", self.status, buttons), _row("body", self.views, self.details)
-        super().__init__([status, self.progress, self.empty, body], _dom_classes=("nbviz-screen",))
+        super().__init__([status, self.progress, self.suspects, self.empty, body], _dom_classes=("nbviz-screen",))
         self.clear_button.on_click(lambda _: self.views.set_trait("selected", ()))
+        self.suspects.button.on_click(lambda _: self.views.set_trait("selected", self.suspects.runs))
         self.views.observe(lambda _: self._show_chosen(), "selected")
         self._show_chosen()
 
@@ -122,6 +126,7 @@ class Screen(ipw.VBox):
                 self.empty.invite("")
                 self.show_counts({})
                 self.views.clear_intervals(of=query)
+            self._look_for_suspects()
             self._controls.suggest_from(runs)
             self.views.show_query(query)
             self.views.show_runs(runs, of=query)
@@ -149,7 +154,14 @@ class Screen(ipw.VBox):
             self.states = states
             self.intervals = state_intervals(states)
             self.views.show_intervals(self.intervals, self.frame, of=self.standing.loaded)
+            self._look_for_suspects()
             self._show_chosen()
+
+    def _look_for_suspects(self) -> None:
+        """Say which runs have data that cannot be right, as far as what is loaded tells."""
+        ids = frames.id_column(self.frame)
+        runs = {f"{ids.removesuffix('_id')}s": self.frame}
+        self.suspects.show(suspect_runs(**runs, states=self.states), self.frame)
 
     def _show_chosen(self) -> None:
         """Show the run that was chosen last in the panel beside the views."""

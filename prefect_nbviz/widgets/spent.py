@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from prefect_nbviz.widgets.chart import Chart
 from prefect_nbviz.widgets.column_choice import ColumnChoice
 from prefect_nbviz.widgets.histories import part_lines
 from prefect_nbviz.widgets.page import Page
-from prefect_nbviz.widgets.status import StatusLine
+from prefect_nbviz.widgets.status import Line, StatusLine
 
 _BY = {
     "Run": "run_id",
@@ -58,6 +59,7 @@ class TimeView(ipw.VBox):
         self._intervals = frames.empty(schema.INTERVALS)
         self._runs = frames.empty(schema.TASK_RUNS)
         self._of: Any = None
+        self._part: list[Line] = []
         self.by = ColumnChoice("Add up by", _BY)
         self.caption = StatusLine()
         self.chart = Chart(page=page, description="Where the time of runs went")
@@ -70,7 +72,7 @@ class TimeView(ipw.VBox):
     def show(self, intervals: pd.DataFrame, runs: pd.DataFrame, *, of: Any) -> None:
         """Show where the time of the first of some runs went; while they are of the same, a zoom stays."""
         self._intervals, self._runs, self._of = intervals, with_histories(runs), of
-        self.caption.show(part_lines(runs))
+        self._part = part_lines(runs)
         if len(runs):  # none are there while others are read: the choice stays
             self.by.offer(runs.assign(**dict.fromkeys(HOURS)))  # hours are no columns, and can always be told
         self._draw()
@@ -79,8 +81,9 @@ class TimeView(ipw.VBox):
         spans, runs, tz = self._intervals, self._runs, self._zone.key
         by = self.by.value if len(spans) else "run_id"
         table = time_spent(spans, by=by, runs=runs, tz=tz)
-        self.chart.show(
-            plot_time_spent(table, theme=self.chart.page.theme),
-            of=(by, self._of),
-            picks=lambda: time_spent_picks(table, runs_of_rows(spans, by=by, runs=runs, tz=tz)),
-        )
+        figure = plot_time_spent(table, theme=self.chart.page.theme)
+        # What is not drawn is said where it wraps: in a narrow cell the figure would cut it off.
+        self.caption.show([*self._part, ("quiet", figure.layout.title.subtitle.text)])
+        figure.update_layout(title_subtitle_text="")
+        picks = partial(runs_of_rows, spans, by=by, runs=runs, tz=tz)
+        self.chart.show(figure, of=(by, self._of), picks=lambda: time_spent_picks(table, picks()))

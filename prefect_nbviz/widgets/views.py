@@ -16,6 +16,7 @@ from prefect_nbviz.widgets.code import CodeView
 from prefect_nbviz.widgets.counts import CountsView
 from prefect_nbviz.widgets.durations import DurationsView
 from prefect_nbviz.widgets.errors import ErrorsView
+from prefect_nbviz.widgets.grid import GridView
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.spent import TimeView
 from prefect_nbviz.widgets.stays import StaysView
@@ -25,7 +26,7 @@ _UTC = ZoneInfo("UTC")
 
 
 class RunViews(ipw.Tab):
-    """Table, counts, timeline, time, durations, errors and code; only the tab in front is drawn.
+    """Table, counts, timeline, time, grid, durations, errors and code; only the tab in front is drawn.
 
     Parameters
     ----------
@@ -43,6 +44,7 @@ class RunViews(ipw.Tab):
         self.counts = CountsView(page, zone=zone)
         self.timeline = StaysView(page, zone=zone)
         self.time = TimeView(page, zone=zone)
+        self.grid = GridView(page, zone=zone)
         self.durations = DurationsView(page=page, zone=zone)
         self.errors = ErrorsView(zone=zone)
         self.code = CodeView()
@@ -51,6 +53,7 @@ class RunViews(ipw.Tab):
             "Counts": self.counts,
             "Timeline": self.timeline,
             "Time": self.time,
+            "Grid": self.grid,
             "Durations": self.durations,
             "Errors": self.errors,
             "Code": self.code,
@@ -79,6 +82,7 @@ class RunViews(ipw.Tab):
         """
         self._draw("Table", lambda: self.table.show(runs))
         self._draw("Counts", lambda: self.counts.show_runs(runs, of=of))
+        self._draw("Grid", lambda: self.grid.show_runs(runs, of=of))
         self._draw("Durations", lambda: self.durations.show_runs(runs, of=of))
         self._draw("Errors", lambda: self.errors.show_runs(runs))
 

@@ -1,4 +1,4 @@
-"""What it costs to say where the time of 100,000 task runs went, how long they took and how late as many flow runs were.
+"""What it costs to say how long 100,000 task runs took, where their time went and how they differ, and the charts.
 
     python tests/benchmarks/analysis.py [--runs 100000] [--rounds 5]
 
@@ -16,14 +16,18 @@ import pandas as pd
 from turns import medians
 
 from prefect_nbviz import (
+    compare_runs,
     duration_outliers,
     duration_table,
     duration_trend,
     lateness_table,
+    plot_comparison,
     plot_duration_trend,
     plot_durations,
     plot_lateness,
+    plot_run_grid,
     plot_time_spent,
+    run_grid,
     schedule_gaps,
     schema,
     state_intervals,
@@ -65,6 +69,7 @@ def main() -> None:
         parser.add_argument(name, type=int, default=default)
     told = parser.parse_args()
     spans, rows, flows = made(told.runs)
+    many = rows.assign(task_key=[f"task_{place % 100}-0a1b2c3d" for place in range(told.runs)])
     calls = {
         "spent by run": (lambda: time_spent(spans), plot_time_spent),
         "task": (lambda: time_spent(spans, by="task_key", runs=rows), plot_time_spent),
@@ -72,6 +77,10 @@ def main() -> None:
         "hour": (lambda: time_spent(spans, by="hour", runs=rows, tz="Europe/Berlin"), plot_time_spent),
         "late by flow and hour": (lambda: lateness_table(flows, tz="Europe/Berlin"), plot_lateness),
         "late by tag": (lambda: lateness_table(flows, by="tags"), plot_lateness),
+        "grid": (lambda: run_grid(rows), plot_run_grid),
+        "grid of 50 x 100": (lambda: run_grid(many, last=50), plot_run_grid),
+        "halves compared": (lambda: compare_runs(rows[: told.runs // 2], rows[told.runs // 2 :]), plot_comparison),
+        "halves of 100 tasks": (lambda: compare_runs(many[: told.runs // 2], many[told.runs // 2 :]), plot_comparison),
         "durations by task and flow run": (
             lambda: duration_table(rows, by=["task_key", "flow_run_name"]),
             lambda _: plot_durations(rows, by="task_key", outliers=duration_outliers(rows, threshold=0.5)),

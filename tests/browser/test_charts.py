@@ -8,18 +8,25 @@ from collections.abc import Iterator
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from made_runs import task_runs
 from playwright.sync_api import Browser, Page
 from plotly.offline import get_plotlyjs
 
 from prefect_nbviz import (
+    compare_runs,
+    duration_trend,
     failure_rates,
     frames,
     outages,
+    plot_comparison,
+    plot_duration_trend,
     plot_failure_rates,
     plot_outages,
     plot_run_counts,
+    plot_run_grid,
     plot_state_counts,
     plot_state_timeline,
+    run_grid,
     schema,
 )
 from prefect_nbviz.states import STATE_NAMES
@@ -73,6 +80,22 @@ def history() -> go.Figure:
     return plot_run_counts(frames.typed(data, schema.RUN_COUNTS))
 
 
+def every_state(side: str) -> pd.DataFrame:
+    """Give a flow run with a task in every state, of names of 200 letters."""
+    tasks = [f"{'t' * 190}_{number:02}-0a1b2c3d" for number in range(len(NAMES))]
+    rows = [{"task_key": task, "state_name": name} for task, name in zip(tasks, NAMES, strict=True)]
+    ids = {"flow_run_id": side, "flow_run_name": side * 200}
+    return task_runs([row | ids | {"task_run_id": f"{side}{number}"} for number, row in enumerate(rows)])
+
+
+def trend() -> go.Figure:
+    starts = pd.date_range("2026-03-01 06:00", periods=90, freq="1h", tz="UTC")
+    lengths = pd.to_timedelta(range(90), unit="s")
+    keys = [f"a long task of a stranger {place % 9}" for place in range(90)]
+    runs = pd.DataFrame({"start_time": starts, "duration": lengths, "task_key": keys})
+    return plot_duration_trend(duration_trend(runs, by="task_key", freq="6h"))
+
+
 def stops() -> go.Figure:
     runs = pd.DataFrame({"flow_run_id": NAMES, "flow_name": NAMES, "state_type": "FAILED"})
     moments = pd.date_range("2026-03-01 06:00", periods=len(NAMES), freq="1h", tz="UTC")
@@ -88,6 +111,10 @@ FIGURES = {
         by="tags",
     ),
     "history": history,
+    "grid": lambda: plot_run_grid(run_grid(every_state("a"))),
+    "grid by duration": lambda: plot_run_grid(run_grid(every_state("a")), color="duration"),
+    "comparison": lambda: plot_comparison(compare_runs(every_state("a"), every_state("b"))),
+    "durations over time": trend,
     "outages": stops,
     "failure rates": lambda: plot_failure_rates(
         failure_rates(pd.DataFrame({"state_type": TYPES, "flow_name": ["a long name of a stranger" * 8] * len(TYPES)}))

@@ -77,7 +77,8 @@ def spent(life: list[tuple[str, str, datetime]], until: datetime) -> dict[str, i
     for (kind, name, begin), after in zip(life, [*life[1:], None], strict=True):
         is_end = kind in TERMINAL_STATE_TYPES
         end = after[2] if after else begin if is_end else max(begin, until)
-        part = "other" if is_end else LATE.get(name, "other") if kind == "SCHEDULED" else kind.lower()
+        waits = "not_ready" if name == "NotReady" else kind.lower()
+        part = "other" if is_end else LATE.get(name, "other") if kind == "SCHEDULED" else waits
         found[part] += (end - begin) // MICRO
     return found
 

@@ -25,9 +25,9 @@ from prefect_nbviz import (
     read_flow_runs,
     read_task_runs,
 )
-from prefect_nbviz.analysis.flaky_tasks import task_name
 from prefect_nbviz.analysis.kin import Kin
 from prefect_nbviz.demo.server import PrivateServer
+from prefect_nbviz.task_keys import task_name
 
 pytestmark = pytest.mark.server
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
-from prefect_nbviz import Connection, read_states, read_task_runs
+from prefect_nbviz import Connection, read_flow_runs, read_states, read_task_runs, suspect_runs
 from prefect_nbviz.demo.server import PrivateServer
 
 pytestmark = pytest.mark.server
 
 FLOW = """
 import time
+from datetime import UTC, datetime, timedelta
 from prefect import flow, get_client, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run, task_run
@@ -147,3 +149,15 @@ def test_what_a_rebuilt_history_lacks(runs: pd.DataFrame, empty_server: PrivateS
         for exact in (False, True)
     ]
     assert names == [["Pending", "Running", "Completed"], ["Pending", "Running", "Paused", "Completed"]]
+
+
+def test_only_a_state_that_was_made_before_cannot_be_right(runs: pd.DataFrame, empty_server: PrivateServer) -> None:
+    connection = Connection(empty_server.api_url)
+    flow_runs = read_flow_runs(limit=None, connection=connection, progress=False)
+    states = read_states(runs, exact=True, connection=connection, progress=False)
+    later = datetime.now(UTC) + timedelta(minutes=2)  # nothing is so new that it is not judged
+    for frame in (flow_runs, runs := runs.copy(), states):
+        frame.attrs["prefect_nbviz"] = {**frame.attrs["prefect_nbviz"], "as_of": later.isoformat()}
+    found = suspect_runs(flow_runs=flow_runs, task_runs=runs, states=states)
+    told = {*zip(found["run_name"].str.split("-").str[0], found["problem"], strict=True)}
+    assert told == {("before", "left_active"), ("before", "out_of_order")}

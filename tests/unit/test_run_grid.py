@@ -45,7 +45,7 @@ def made(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return task_runs([row | {"flow_name": FLOW_OF.get(row["flow_run_id"], "etl")} for row in rows])
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.lists(ROW, max_size=25))
 def test_a_cell_is_what_a_plain_loop_finds(rows: list[Any]) -> None:
     grid = run_grid(made(rows))
@@ -76,7 +76,7 @@ def test_a_cell_is_what_a_plain_loop_finds(rows: list[Any]) -> None:
         assert line["task_keys"] == tuple(sorted({row["task_key"] for row in own}))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.lists(ROW, max_size=25), st.integers(1, 3))
 def test_the_last_runs_of_each_flow_in_order_of_time_and_tasks_in_their_usual_order(rows: list[Any], last: int) -> None:
     grid = run_grid(made(rows), last=last)

@@ -30,6 +30,7 @@ STEP = st.tuples(st.sampled_from([*STATE_NAMES]), st.integers(0, 10**10))
 RUN = st.tuples(st.sampled_from(["x", "y", None]), st.sampled_from(TAGS), st.lists(STEP, min_size=1, max_size=8))
 NAMED = {
     ("SCHEDULED", "Scheduled"): "scheduled",
+    ("PENDING", "NotReady"): "not_ready",
     ("SCHEDULED", "Late"): "late",
     ("SCHEDULED", "AwaitingRetry"): "awaiting_retry",
     ("SCHEDULED", "AwaitingConcurrencySlot"): "awaiting_slot",
@@ -83,7 +84,7 @@ def by_loop(states: pd.DataFrame) -> dict[str, dict[str, int]]:
         for kind, name, begin, end in zip(group["state_type"], group["state_name"], moments, ends, strict=True):
             plain = "other" if kind in {*TERMINAL_STATE_TYPES, "SCHEDULED"} else kind.lower()
             found[NAMED.get((kind, name), plain)] += (end - begin) // MICRO
-        found["spent"] = sum(found[part] for part in PARTS if part != "scheduled")
+        found["spent"] = sum(found[part] for part in PARTS if part not in {"scheduled", "not_ready"})
         found["total"] = (ends[-1] - moments[0]) // MICRO
         spent[str(run)] = found
     return spent
@@ -147,6 +148,7 @@ def test_a_known_life() -> None:
     found = {part: table[part].iloc[0].total_seconds() for part in [*PARTS, "spent", "total"]}
     assert found == {
         "scheduled": 15,
+        "not_ready": 0,
         "late": 5,
         "awaiting_slot": 0,
         "awaiting_retry": 10,
@@ -270,6 +272,7 @@ def test_the_view_of_time_adds_up_by_what_is_chosen_and_its_bars_are_picked() ->
     assert "No stays to add up" in view.chart.figure
     view.show(spans, rows, of=1)
     assert (view.by.value, view.chart.about) == ("flow_name", about)
+    assert ">6 runs<" in view.caption.value
     drawn = json.loads(view.chart.figure)["data"]
     assert [trace.get("name") for trace in drawn[:2]] == ["Late", "Running"]
     for trace in (0, 1):

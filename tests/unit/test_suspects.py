@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_nbviz import frames, schema, suspect_runs, tables
+from prefect_nbviz import Connection, explore, frames, schema, suspect_runs, tables
 from prefect_nbviz.analysis.problems import PROBLEMS
 from prefect_nbviz.errors import FrameError
+from prefect_nbviz.query import TaskRunQuery
 from prefect_nbviz.states import STATE_NAMES, TERMINAL_STATE_TYPES
+from prefect_nbviz.widgets.suspects import SuspectLine
 
 BEGIN = pd.Timestamp("2026-01-01T06:00", tz="UTC")
 WHOLE = {"query": {"limit": None}, "truncated": False, "as_of": "2026-01-02T00:00:00+00:00"}
@@ -165,6 +167,30 @@ def test_an_end_of_a_run_that_goes_on_is_found() -> None:
     assert suspect_runs(**given)["problem"].tolist() == ["end_unexpected"]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        put("flow_runs", "created", BEGIN + pd.Timedelta("70s")),
+        put("task_runs", "expected_start_time", BEGIN + pd.Timedelta("70s")),
+        put("flow_runs", "expected_start_time", BEGIN + pd.Timedelta("2h")),
+        put("task_runs", "end_time", BEGIN + pd.Timedelta("10s")),
+    ],
+)
+def test_what_is_just_possible_is_not_told(change: Change) -> None:
+    given = three()
+    change(given)
+    assert suspect_runs(**given).empty
+
+
+def test_a_run_that_never_started_needs_no_end() -> None:
+    given = three(task=("Scheduled", "Cancelled"))
+    for column in ("start_time", "end_time"):
+        put("task_runs", column, pd.NaT)(given)
+    assert suspect_runs(**given).empty
+    put("task_runs", "run_count", 1)(given)
+    assert suspect_runs(task_runs=given["task_runs"])["problem"].tolist() == ["end_missing"]
+
+
 def test_every_problem_is_planted_here() -> None:
     assert {*PLANTED, "end_unexpected"} == {*PROBLEMS}
 
@@ -184,7 +210,7 @@ def test_nothing_is_said_of_runs_as_prefect_makes_them(kind: str, *, resumed_cou
 NAMES = st.lists(st.sampled_from([*STATE_NAMES]), min_size=1, max_size=7)
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(NAMES, st.integers(0, 4), st.sampled_from(["flow_run", "task_run"])), min_size=1, max_size=4))
 def test_histories_are_judged_as_by_a_plain_loop(lives: list[tuple[list[str], int, str]]) -> None:
     states = [states_of(str(place), kind, (*names,), begin=place) for place, (names, _, kind) in enumerate(lives)]
@@ -193,7 +219,7 @@ def test_histories_are_judged_as_by_a_plain_loop(lives: list[tuple[list[str], in
         own = [(str(place), names, count) for place, (names, count, one) in enumerate(lives) if one == kind]
         rows = [row_of(run, kind, (*names,)) | {"run_count": count} for run, names, count in own]
         runs = run_frame(kind, rows)
-        del runs.attrs[frames.ATTRS]
+        shuffled.attrs[frames.ATTRS] = dict(WHOLE)
         found = suspect_runs(**{f"{kind}s": runs}, states=shuffled)
         found = found[found["problem"].isin(["out_of_order", "run_count", "states_missing", "state_differs"])]
         expected = {(run, word) for run, names, count in own for word in judged(names, count, kind)}
@@ -254,6 +280,21 @@ def test_what_was_read_apart_is_not_compared() -> None:
     assert suspect_runs(**given).empty, "the last state came less than a minute before"
 
 
+def test_what_does_not_say_when_it_was_read_is_told_only_where_it_must_be() -> None:
+    given = three()
+    put("task_runs", "state_name", "Cached")(given)
+    for frame in given.values():
+        frame.attrs.clear()
+    assert suspect_runs(**given).empty, "the last state may be newer than the row"
+    late = run_frame("task_run", [row_of("u", "task_run", PASSING) | {"end_time": BEGIN + pd.Timedelta("2h")}])
+    later = state_frame(states_of("u", "task_run", PASSING, begin=7200))
+    given["task_runs"] = pd.concat([given["task_runs"], late], ignore_index=True)
+    given["states"] = pd.concat([given["states"], later], ignore_index=True)
+    table = suspect_runs(**given)
+    assert [*zip(table["run_id"], table["problem"], strict=True)] == [("t", "state_differs")]
+    assert table.attrs[frames.ATTRS]["compared"] == 1
+
+
 def test_a_task_run_may_end_soon_after_its_flow_run_or_begin_after_it() -> None:
     given = three(task=("Pending", "Running"))
     given["task_runs"].attrs[frames.ATTRS] = WHOLE | {"as_of": "2026-01-01T06:01:20+00:00"}
@@ -287,7 +328,7 @@ def test_one_kind_is_judged_alone() -> None:
     assert found["problem"].tolist() == ["out_of_order"]
     assert found["flow_name"].isna().all()
     about = suspect_runs(**given).attrs[frames.ATTRS]
-    assert [about[word] for word in ("flow_runs", "task_runs", "histories")] == [1, 1, 2]
+    assert [about[word] for word in ("flow_runs", "task_runs", "histories", "compared")] == [1, 1, 2, 2]
 
 
 def test_it_works_on_nothing() -> None:
@@ -307,3 +348,37 @@ def test_it_says_what_is_missing() -> None:
     naive["start_time"] = naive["start_time"].dt.tz_localize(None)
     with pytest.raises(FrameError, match="start_time has no time zone"):
         suspect_runs(task_runs=naive)
+
+
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+def test_the_explorer_says_it_and_selects_the_runs() -> None:
+    line = SuspectLine()
+    given = three(task=(*PASSING[:2], "Completed"))
+    line.show(suspect_runs(**given), given["task_runs"])
+    assert (line.runs, line.said.value, line.layout.display) == ((), "", "none")
+    history("Completed", *PASSING)(given)
+    given["states"]["run_name"] = EVIL
+    line.show(suspect_runs(**given), pd.concat([given["task_runs"]] * 3))
+    assert line.runs == ("t",)
+    assert "1 run has data that cannot be right (with the states of 2 of 3 runs): 1 with states" in line.said.value
+    assert "<img" not in line.said.value
+    assert "Usual cause: the run gave back a state" in line.said.value
+    assert (line.button.description, line.layout.display) == ("Select 1", None)
+
+
+def test_the_screen_is_quiet_until_something_is_odd() -> None:
+    given = three()
+    explorer = explore(connection=Connection("http://127.0.0.1:9/api"))
+    screen, query = explorer.screen, TaskRunQuery()
+    given["task_runs"].attrs[frames.ATTRS] |= {"matched": 1, "read": 1, "reason": None, "done_here": []}
+    screen.show_runs(query, given["task_runs"], quietly=False)
+    screen.show_states(given["states"].iloc[3:])
+    assert screen.suspects.layout.display == "none"
+    put("task_runs", "end_time", BEGIN)(given)
+    screen.show_runs(query, given["task_runs"], quietly=True)
+    assert "1 run has data that cannot be right: 1 ended before the start" in screen.suspects.said.value
+    screen.suspects.button.click()
+    assert screen.views.selected == ("t",)
+    assert screen.selection["task_run_id"].tolist() == ["t"]

@@ -91,8 +91,9 @@ const width = (this.plot.clientWidth - LABELS) * (to - from);
     const { box } = this;
     if (!box || !points) return;
     const { yaxis, _size: size } = this.plot._fullLayout;
+    const isIn = (number) => this.plot._fullData[number]?.yaxis === "y"; // not of the bars over a grid
     const places = points.flatMap((taken, number) =>
-      (taken ?? []).map((place) => this.plot.calcdata[number]?.[place]).filter(Boolean),
+      (isIn(number) ? (taken ?? []) : []).map((place) => this.plot.calcdata[number]?.[place]).filter(Boolean),
     );
     const tops = places.map((point) => size.t + yaxis.c2p(point.p ?? point.y)).sort((one, other) => one - other);
     const end = box.scrollTop + box.clientHeight - size.b;
