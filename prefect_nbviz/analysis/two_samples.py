@@ -47,7 +47,7 @@ def failure_p_value(ended: Sequence[int], failed: Sequence[int]) -> float:
     many = sum(failed)
     if many in {0, sum(ended)}:
         return math.nan
-    if _least_p_value(ended, many) > ALPHA:
+    if _least_p_value(ended, many) > ALPHA * (1 + _EQUAL):
         return math.nan
     passed = [one - other for one, other in zip(ended, failed, strict=True)]
     return float(scipy_stats().fisher_exact([[*failed], passed]).pvalue)

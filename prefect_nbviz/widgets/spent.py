@@ -22,9 +22,9 @@ from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.status import Line, StatusLine
 
 _BY = {
-    "Run": "run_id",
     "Flow": "flow_name",
     "Task": "task_key",
+    "Run": "run_id",
     "Flow run": "flow_run_name",
     "Deployment": "deployment_name",
     "Tag": "tags",
@@ -48,7 +48,7 @@ class TimeView(ipw.VBox):
     --------
     >>> view = TimeView(Page(), zone=ZoneInfo("UTC"))
     >>> view.by.value
-    'run_id'
+    'flow_name'
     """
 
     selected = traitlets.Tuple()

@@ -150,6 +150,10 @@ def test_the_test_of_failures_counts_every_table(one: int, other: int, data: st.
         assert found == pytest.approx(ways[failed[0]])
 
 
+def test_what_can_just_reach_the_level_is_tested() -> None:
+    assert failure_p_value((4, 12), (2, 0)) == pytest.approx(0.05)  # 6 of 120 ways to choose which failed
+
+
 @settings(max_examples=60)
 @given(st.lists(st.floats(0, 1) | st.just(math.nan), max_size=8))
 def test_holm_goes_down_step_by_step(p_values: list[float]) -> None:

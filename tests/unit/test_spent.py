@@ -265,7 +265,7 @@ def test_the_view_of_time_adds_up_by_what_is_chosen_and_its_bars_are_picked() ->
     spans, rows = state_intervals(history(runs), as_of=AS_OF), rows_of(runs)
     view = TimeView(Page(), zone=ZoneInfo("UTC"))
     view.show(spans, rows, of=1)
-    assert [one for _, one in view.by.options] == ["run_id", "flow_name", "tags", "hour", "hour_of_day"]
+    assert [one for _, one in view.by.options] == ["flow_name", "run_id", "tags", "hour", "hour_of_day"]
     view.by.value = "flow_name"
     about = view.chart.about
     view.show(frames.empty(schema.INTERVALS), frames.empty(schema.FLOW_RUNS), of=2)
