@@ -50,7 +50,7 @@ def write_history() -> dict[str, int]:
     """
     with get_client(sync_client=True) as client:
         _deploy(client)
-        strands = (_ingest, _ingest_more, _batch, _train, _sync, _bill, _stumble, _waver, _slow_down)
+        strands = (_ingest, _ingest_more, _batch, _train, _sync, _bill, _stumble)
         with ThreadPoolExecutor(len(strands)) as pool:  # side by side: the client waits 2 s when SQLite is locked
             lanes = [pool.submit(strand) for strand in strands]
         for lane in lanes:
@@ -106,11 +106,13 @@ def _batch() -> None:
 
 
 def _train() -> None:
+    _slow_down()
     _run(samples.train_model, with_tags=["prod", "project_id:7"])
     _run(samples.train_model, with_tags=["dev", "project_id:7"])
 
 
 def _sync() -> None:
+    _waver()
     _run(samples.sync_inventory, with_tags=["prod"])
     _run(samples.sync_inventory, 6, with_tags=["dev", "nightly"])
     _run(samples.cleanup_files, with_tags=["dev"])
