@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.reading.logs import read_logs
     from prefect_nbviz.reading.runs import read_flow_runs, read_state_type_counts, read_task_runs
     from prefect_nbviz.reading.tallies import count_runs, read_run_counts
+    from prefect_nbviz.reporting.report import report
     from prefect_nbviz.widgets.explorer import RunExplorer, explore
     from prefect_nbviz.widgets.timeline import StateTimeline
     from prefect_nbviz.widgets.watch import TaskWatch, watch
@@ -103,6 +104,7 @@ _HOMES = {
     "read_states": "reading.histories",
     "read_task_runs": "reading.runs",
     "recovery_table": "analysis.recovery",
+    "report": "reporting.report",
     "run_counts": "analysis.counts",
     "run_grid": "analysis.grid",
     "schedule_gaps": "analysis.lateness",
@@ -162,6 +164,7 @@ __all__ = [
     "read_states",
     "read_task_runs",
     "recovery_table",
+    "report",
     "run_counts",
     "run_grid",
     "schedule_gaps",

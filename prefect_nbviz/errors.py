@@ -6,6 +6,7 @@ PrefectNbvizError
 ├── FrameError            a frame without the columns that are needed (also a ValueError)
 ├── DemoError             the demo cannot start
 ├── PresetError           the file of saved filters cannot be read or written, or has none of that name
+├── ReportError           a report cannot be written where it was to be
 ├── MissingPackageError   a package that few need is not installed (also an ImportError)
 └── ServerError           the server, or the way to it
     ├── NotConnectedError     no API URL is set
@@ -50,6 +51,17 @@ class DemoError(PrefectNbvizError):
 
 class PresetError(PrefectNbvizError):
     """The file of saved filters cannot be read or written, or has none of that name."""
+
+
+class ReportError(PrefectNbvizError):
+    """A report cannot be written.
+
+    `frame` holds the runs where they were read by then; it is found out before, if it can be.
+    """
+
+    def __init__(self, sentence: str, *, frame: Any = None) -> None:
+        super().__init__(sentence)
+        self.frame = frame
 
 
 class MissingPackageError(PrefectNbvizError, ImportError):

@@ -27,6 +27,7 @@ __all__ = [
     "as_query",
     "query_from_json",
     "query_of_either",
+    "query_to_show",
 ]
 
 
@@ -237,6 +238,26 @@ def query_of_either(query: object, criteria: Mapping[str, Any]) -> RunQuery:
     words = ", ".join(f"{word}={value!r}" for word, value in criteria.items()) or "since='1d'"
     came = "" if query is None else f", not {type(query).__name__}"
     raise QueryError(f"Say which runs: FlowRunQuery({words}) or TaskRunQuery({words}){came}.")
+
+
+def query_to_show(query: Any, criteria: Mapping[str, Any]) -> FlowRunQuery | TaskRunQuery:
+    """Give the query of what is to be shown: of task runs unless told, of the last day where nothing is.
+
+    Raises
+    ------
+    QueryError
+        A criterion that cannot be.
+
+    Examples
+    --------
+    >>> query_to_show(None, {}), query_to_show(None, {"state_type": "FAILED"})
+    (TaskRunQuery(since='1d'), TaskRunQuery(state_type=['FAILED']))
+    """
+    if query is None and not criteria:
+        return TaskRunQuery(since="1d")
+    query_type: type[RunQuery] = type(query) if isinstance(query, RunQuery) else TaskRunQuery
+    asked: FlowRunQuery | TaskRunQuery = as_query(query_type, query, criteria)
+    return asked
 
 
 def query_from_json(text: str | bytes) -> FlowRunQuery | TaskRunQuery:

@@ -106,11 +106,13 @@ def _batch() -> None:
 
 
 def _train() -> None:
+    _slow_down()
     _run(samples.train_model, with_tags=["prod", "project_id:7"])
     _run(samples.train_model, with_tags=["dev", "project_id:7"])
 
 
 def _sync() -> None:
+    _waver()
     _run(samples.sync_inventory, with_tags=["prod"])
     _run(samples.sync_inventory, 6, with_tags=["dev", "nightly"])
     _run(samples.cleanup_files, with_tags=["dev"])
@@ -128,6 +130,18 @@ def _stumble() -> None:
     _run(samples.export_archive, with_tags=["nightly"])
     _run(samples.reindex_search, with_tags=["prod", "search"])
     _run(samples.reindex_search, 1, with_tags=["dev", "search"])
+
+
+def _waver() -> None:
+    for _ in range(5):
+        _run(samples.price_feed, with_tags=["prod", "market"])
+    for version in (samples.SOUND_VERSION,) * 2 + (samples.BROKEN_VERSION,) * 2:
+        _run(samples.publish_catalog.with_options(version=version), with_tags=["prod", "shop"])
+
+
+def _slow_down() -> None:
+    for version in (samples.QUICK_VERSION,) * 5 + (samples.SLOW_VERSION,) * 5:
+        _run(samples.score_customers.with_options(version=version), with_tags=["prod", "scores"])
 
 
 def _run(one: Callable[..., Any], *arguments: object, with_tags: Iterable[str] = (), **more: object) -> None:

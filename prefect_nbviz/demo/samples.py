@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -17,9 +18,12 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 DAY = 86_400
 FIT_RETRIES = 2
 PARTITIONS = 3
+SOUND_VERSION, BROKEN_VERSION = "1.4", "1.5"
+QUICK_VERSION, SLOW_VERSION = "2.0", "2.1"
 REFUNDED_ORDERS = (4711, 4712, 4713)
 HOSTILE_NAME = "<img src=x onerror=alert(1)>"
 """The name of one flow run and one task run: names come from strangers."""
+_ASKED = itertools.count(1)
 RUNNER: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=4)
 
 
@@ -142,6 +146,65 @@ def build_index(shards: int) -> None:
 def reindex_search(shards: int = 2) -> None:
     """Crash."""
     build_index(shards)
+
+
+@task(tags=["market"])
+def fetch_prices(market: str) -> int:
+    """Ask a vendor who refuses every other time: it is flaky."""
+    time.sleep(0.1)
+    if next(_ASKED) % 2 == 0:
+        raise ConnectionError(f"the vendor of {market} answered 503")
+    return len(market)
+
+
+@flow(name="price_feed")
+def price_feed(market: str = "FX") -> int:
+    """Fetch prices and write them."""
+    return load([fetch_prices(market)])
+
+
+@task(tags=["shop"])
+def check_columns(columns: Sequence[str]) -> int:
+    """Miss a column that the new version no longer makes: it is broken."""
+    time.sleep(0.1)
+    if flow_run.flow_version == BROKEN_VERSION:
+        raise KeyError(f"no column 'sku' among {len(columns)}")
+    return len(columns)
+
+
+@flow(name="publish_catalog", version=BROKEN_VERSION)
+def publish_catalog(columns: Sequence[str] = ("name", "price")) -> int:
+    """Check what is to be published and write it."""
+    return load([check_columns(columns)])
+
+
+@task(tags=["scores"])
+def load_history(customers: int) -> list[int]:
+    """Give what customers bought."""
+    time.sleep(0.05)
+    return [*range(customers)]
+
+
+@task(tags=["scores", "cpu"])
+def score(history: Sequence[int], customer: int) -> int:
+    """Score a customer, which the new version does slowly; the first one bought most."""
+    time.sleep((0.3 if flow_run.flow_version == SLOW_VERSION else 0.05) * (1 if customer else 2))
+    return len(history)
+
+
+@task(tags=["scores"])
+def rank(scores: Sequence[int]) -> int:
+    """Put customers in order."""
+    time.sleep(0.05)
+    return sum(scores)
+
+
+@flow(name="score_customers", version=SLOW_VERSION, task_runner=RUNNER)
+def score_customers(customers: int = 2) -> int:
+    """Score every customer, then rank them: who waits for whom is recorded."""
+    history: Any = load_history.submit(customers)
+    scores: Any = [score.submit(history, one) for one in range(customers)]
+    return rank.submit(scores).result()
 
 
 @task(tags=["etl"])

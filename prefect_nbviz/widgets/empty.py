@@ -10,9 +10,9 @@ from typing import Any
 import ipywidgets as ipw
 
 from prefect_nbviz.query import QUERY_TYPES, FlowRunQuery, RunQuery, TaskRunQuery
+from prefect_nbviz.query_text import criterion_text
 from prefect_nbviz.reading import Connection, count_runs
 from prefect_nbviz.reading.worker import Report
-from prefect_nbviz.widgets.status import criterion_text
 
 MOST_TRIED = 8
 """Filters that are left out one at a time, each for a request, to see which of them leaves nothing."""

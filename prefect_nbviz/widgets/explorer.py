@@ -9,7 +9,7 @@ import pandas as pd
 
 from prefect_nbviz.charts.clock import zone_of
 from prefect_nbviz.errors import QueryError
-from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery, as_query
+from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery, query_to_show
 from prefect_nbviz.reading import Connection
 from prefect_nbviz.widgets.controls import FilterControls
 from prefect_nbviz.widgets.live import LiveSwitch
@@ -51,11 +51,7 @@ def explore(
     >>> explore().query
     TaskRunQuery(since='1d')
     """
-    if query is None and not criteria:
-        query = TaskRunQuery(since="1d")
-    query_type: type[RunQuery] = type(query) if isinstance(query, RunQuery) else TaskRunQuery
-    asked: Any = as_query(query_type, query, criteria)
-    return RunExplorer(asked, connection=connection, tz=tz)
+    return RunExplorer(query_to_show(query, criteria), connection=connection, tz=tz)
 
 
 class RunExplorer(ipw.VBox):

@@ -8,17 +8,10 @@ from typing import Any
 import pandas as pd
 
 from prefect_nbviz import frames, schema
+from prefect_nbviz.gathering import with_histories
 from prefect_nbviz.reading import Connection, read_states
 from prefect_nbviz.reading.worker import Report
 from prefect_nbviz.widgets.status import Line
-
-MAX_HISTORIES = {"task_run_id": 1_000, "flow_run_id": 200}
-"""As many runs are in the timeline, the first of the frame: each flow run's history costs a request, few task runs' do."""
-
-
-def with_histories(runs: pd.DataFrame) -> pd.DataFrame:
-    """Give the runs that are in the timeline: the first `MAX_HISTORIES`."""
-    return runs.head(MAX_HISTORIES[frames.id_column(runs)])
 
 
 def part_lines(runs: pd.DataFrame) -> list[Line]:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import pandas as pd
-
-from prefect_nbviz import bins, frames
-from prefect_nbviz.analysis.counts import run_counts
+from prefect_nbviz import frames
 from prefect_nbviz.errors import PrefectNbvizError, ReadInterrupted, heard
-from prefect_nbviz.reading import Connection, read_run_counts, read_state_type_counts
+from prefect_nbviz.gathering import counts_over_time
+from prefect_nbviz.reading import Connection, read_state_type_counts
 from prefect_nbviz.reading.past_reads import PAYS_FROM, PastReads
 from prefect_nbviz.reading.runs import read_runs
 from prefect_nbviz.reading.worker import Report
@@ -117,7 +114,7 @@ class Loader:
         counts = read_state_type_counts(query, connection=connection, progress=report)
         yield lambda: screen.show_counts(counts)
         standing.stage = "The counts over time could not be read."
-        over_time = self._over_time(query, runs, report)
+        over_time = counts_over_time(query, runs, tz=self._zone.key, connection=connection, progress=report)
         yield lambda: screen.show_run_counts(over_time)
         if runs.empty and not quietly and not runs.attrs[frames.ATTRS]["done_here"]:
             standing.stage = "Which filter leaves nothing could not be read."
@@ -133,16 +130,6 @@ class Loader:
                 screen.show_states(stop.frame)
             raise
         yield lambda: screen.show_states(states)
-
-    def _over_time(self, query: Query, runs: pd.DataFrame, report: Report) -> pd.DataFrame:
-        """Count what matches by time: from the rows if they are all, or only reading all would tell; else the server."""
-        about, starts = runs.attrs[frames.ATTRS], runs["expected_start_time"].dropna()
-        span = starts.max() - starts.min() if len(starts) else pd.Timedelta(0)
-        if not about["truncated"] or about["done_here"]:
-            return run_counts(runs, freq=bins.freq_for(span), tz=self._zone.key)
-        window = query.window(datetime.fromisoformat(about["as_of"]))
-        freq = bins.freq_for(window.until - window.since) if window.since and window.until else "1D"
-        return read_run_counts(query, freq=freq, tz=self._zone.key, connection=self._connection, progress=report)
 
     def _reporter(self, what: str, turn: Turn, *, quietly: bool) -> Report:
         def report(done: int, total: int | None, note: str = "") -> None:

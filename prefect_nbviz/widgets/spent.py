@@ -14,9 +14,10 @@ from prefect_nbviz import frames, schema
 from prefect_nbviz.analysis.groups import HOURS
 from prefect_nbviz.analysis.spent import runs_of_rows, time_spent
 from prefect_nbviz.charts.spent import plot_time_spent, time_spent_picks
+from prefect_nbviz.gathering import with_histories
 from prefect_nbviz.widgets.chart import Chart
 from prefect_nbviz.widgets.column_choice import ColumnChoice
-from prefect_nbviz.widgets.histories import part_lines, with_histories
+from prefect_nbviz.widgets.histories import part_lines
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.status import Line, StatusLine
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
@@ -12,17 +12,13 @@ import pandas as pd
 
 from prefect_nbviz import frames
 from prefect_nbviz.query import RunQuery
-from prefect_nbviz.widgets.window import span_text
+from prefect_nbviz.query_text import criteria_text
 
 Tone = Literal["good", "quiet", "warn", "error"]
 Line = tuple[Tone, str]
 """One sentence and how it is meant."""
 
 Counts = Mapping[str, int | None]
-
-_SAID_ELSEWHERE = ("since", "until", "sort", "limit", "time_field", "state_type")
-_MANY = 5
-_TIME_FIELDS = {"end_time": "by end", "expected_start_time": "by expected start"}
 
 
 class StatusLine(ipw.HTML):
@@ -81,56 +77,6 @@ def invitation(query: RunQuery, *, zone: tzinfo = UTC) -> str:
     if words.startswith("last "):
         return f"Press Load to read {noun} of the {words}"
     return f"Press Load to read {noun}: {words}"
-
-
-def criteria_text(query: RunQuery, *, zone: tzinfo = UTC) -> str:
-    """Say the criteria of a query but for its order and limit, moments in a time zone.
-
-    Examples
-    --------
-    >>> from prefect_nbviz.query import FlowRunQuery
-    >>> criteria_text(FlowRunQuery(tags_any=["prod", "etl"], state_type="FAILED", since="7d"))
-    'FAILED · tags any: prod, etl · last 7 days'
-    """
-    return " · ".join(_criteria_texts(query, zone))
-
-
-def _criteria_texts(query: RunQuery, zone: tzinfo) -> Iterator[str]:
-    if query.state_type:
-        yield ", ".join(query.state_type)
-    for word, value in query.criteria().items():
-        if word not in _SAID_ELSEWHERE:
-            yield criterion_text(word, value)
-    ends: Any = (query.since, query.until)
-    by = _TIME_FIELDS.get(query.time_field, "")
-    yield span_text(ends, zone=zone) + (f" {by}" if by and any(ends) else "")
-
-
-def criterion_text(word: str, value: Any) -> str:
-    """Say one criterion, as `RunQuery.criteria` gives it.
-
-    Examples
-    --------
-    >>> criterion_text("tags_any", ["prod", "etl"]), criterion_text("since", "1d")
-    ('tags any: prod, etl', 'since: 1d')
-    """
-    return f"{word.replace('_', ' ')}: {_value_text(value)}"
-
-
-def _value_text(value: Any) -> str:
-    match value:
-        case str():
-            return value
-        case bool():
-            return "yes" if value else "no"
-        case dict():
-            return " and ".join(f"{word.replace('_', ' ')} {_value_text(one)}" for word, one in value.items()) or "all"
-        case list() if len(value) > _MANY:
-            return f"{len(value):,} values"
-        case list():
-            return ", ".join(map(str, value)) or "none"
-        case _:
-            return str(value)
 
 
 def summary(runs: pd.DataFrame, query: RunQuery, counts: Counts, *, zone: tzinfo = UTC) -> Line:

@@ -8,11 +8,8 @@ from typing import Any
 
 import ipywidgets as ipw
 
-from prefect_nbviz.forms import TimePoint
 from prefect_nbviz.query import TaskRunQuery
-
-Span = tuple[TimePoint, TimePoint]
-"""`since` and `until` of a query."""
+from prefect_nbviz.query_text import Span, span_text
 
 CUSTOM = "custom"
 """The choice that shows the fields for two moments."""
@@ -27,7 +24,6 @@ _QUICK: dict[str, Any] = {
     "Any time": (None, None),
     "From … to …": CUSTOM,
 }
-_UNITS = {"s": "s", "m": "min", "h": "h", "d": "days", "w": "weeks"}
 
 
 class WindowField(ipw.Box):
@@ -109,43 +105,8 @@ class WindowField(ipw.Box):
             field.layout.display = None if self.choice.value == CUSTOM else "none"
 
 
-def span_text(span: Span, *, zone: tzinfo = UTC) -> str:
-    """Say a span of time as people do, moments in a time zone.
-
-    Examples
-    --------
-    >>> [span_text(span) for span in (("1d", None), ("3h", None), (None, None), ("1d", "1h"))]
-    ['last 24 h', 'last 3 h', 'any time', 'from 24 h ago to 1 h ago']
-    >>> span_text((datetime(2026, 1, 31, 5, tzinfo=UTC), None))
-    'from 2026-01-31 05:00 UTC to now'
-    """
-    since, until = span
-    if since is None and until is None:
-        return "any time"
-    if until is None and isinstance(since, str) and not since.startswith("+"):
-        return f"last {_length(since)}"
-    return " ".join(([f"from {_end_text(since, zone)}"] if since else []) + [f"to {_end_text(until, zone)}"])
-
-
 def _begin_large(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _end_text(end: TimePoint, zone: tzinfo) -> str:
-    if end is None:
-        return "now"
-    if isinstance(end, datetime):
-        moment = end.astimezone(zone).replace(tzinfo=None)
-        return f"{moment.isoformat(' ', 'seconds').removesuffix(':00')} {zone}"
-    text = str(end)
-    return f"{_length(text[1:])} from now" if text.startswith("+") else f"{_length(text)} ago"
-
-
-def _length(text: str) -> str:
-    if text == "1d":
-        return "24 h"
-    amount, unit = text[:-1], _UNITS[text[-1]]
-    return f"{amount} {unit.removesuffix('s') if amount == '1' and len(unit) > 1 else unit}"
 
 
 def _to_the_minute(moment: datetime | None) -> datetime | None:

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from prefect_nbviz import frames, schema
 from prefect_nbviz.errors import QueryError
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
+from prefect_nbviz.query_text import criteria_text
 from prefect_nbviz.reading import Connection
 from prefect_nbviz.widgets.chips import StateField
 from prefect_nbviz.widgets.controls import FilterControls
 from prefect_nbviz.widgets.explorer import RunExplorer, explore
 from prefect_nbviz.widgets.fields import GROUPS, IN_SIGHT
 from prefect_nbviz.widgets.page import Page
-from prefect_nbviz.widgets.status import criteria_text, summary
+from prefect_nbviz.widgets.status import summary
 from prefect_nbviz.widgets.views import RunViews
 from prefect_nbviz.widgets.window import CUSTOM
 
