@@ -118,7 +118,7 @@ class Again:
         """Leave out what is beyond the limit; say whether as many rows are left as the limit lets through."""
         limit = self._everything.limit
         self.matched = max(self.matched, len(self.frame)) if self._is_cut else len(self.frame)
-        self.frame = self.frame[:limit]
+        self.frame = frames.joined(self.frame[:limit], self.frame[:0])  # with the categories of these rows alone
         return len(self.frame) == (self.matched if limit is None else min(limit, self.matched))
 
     async def _read_changes(self) -> bool:

@@ -81,7 +81,7 @@ def change(kind: str, rows: list[Row], what: str, at: int, minutes: int) -> None
             row |= ended | {"run_count": row["run_count"] + 1}
         case "expected anew":
             row |= ended | {"expected_start_time": iso(BEFORE - timedelta(minutes=minutes)), "start_time": iso(BETWEEN)}
-        case "set by hand":
+        case "set by hand" if row["state"] != anew["state"]:  # one that is set back cannot be seen
             other = "FAILED" if row["state_type"] == "COMPLETED" else "COMPLETED"
             row |= anew | {"state_type": other, "state_name": STATES[other], "end_time": row["end_time"] or iso(BEFORE)}
 
