@@ -80,7 +80,7 @@ def _demo(port: int | None, *, browser: bool) -> None:
     with PrivateServer() as server:
         try:
             _say(f"  It runs at {server.api_url.removesuffix('/api')}, its files are in {server.home}")
-            _say("Running sample flows (about 40 s) …")
+            _say("Running sample flows (about a minute) …")
             server.fill(lambda line: _say(f"  {line}"))
             _say("Opening JupyterLab …" if browser else "Starting JupyterLab …")
             with PrivateLab(server.home, server.environment, port=port, browser=browser) as lab:

@@ -130,7 +130,7 @@ class PrivateServer:
         return child
 
     def fill(self, say: Callable[[str], object] = print) -> None:
-        """Run the sample flows, about 40 s; one goes on running and one stays paused until the server stops.
+        """Run the sample flows, about a minute; one goes on running and one stays paused until the server stops.
 
         Parameters
         ----------
