@@ -93,7 +93,7 @@ def test_it_is_sorted_searched_and_selected(
     rows.nth(1).click(modifiers=["Control"])
     assert _told(page) == [found.index[0], found.index[2]]
     saved = _saved(page, table, tmp_path)
-    assert saved[0][:4] == ["state_type", "state_name", "name", "state_message"]
+    assert saved[0][:4] == ["state_type", "state_name", "name", "flow_run_name"]
     assert [row[2] for row in saved[1:]] == [*found["name"]]
     assert [pd.Timedelta(row[5]) for row in saved[1:]] == [*found["duration"]]
 
@@ -129,7 +129,7 @@ def test_what_a_person_chose_outlives_new_rows_and_a_narrow_cell_scrolls(
     table.get_by_label("Message").uncheck()
     table.screenshot(path=shots / "table-columns.png")
     page.keyboard.press("Escape")
-    titles = ["State", "Name", "Start", "Duration", "Attempts", "Flow run", "Flow", "Tags", "Task key"]
+    titles = ["State", "Name", "Flow run", "Start", "Duration", "Attempts", "Flow", "Tags", "Task key"]
     expect(table.locator("thead th")).to_have_text(titles)
 
     table.evaluate("table => { table.hidden = true; }")  # as in a tab that is not open
