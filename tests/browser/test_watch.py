@@ -95,9 +95,7 @@ def test_a_person_watches_a_flow(notebook: Callable[..., Page], lab: tuple[Path,
     panel.screenshot(path=shots / "watch-done.png")
 
     page.set_viewport_size({"width": 800, "height": 1100})
-    box = panel.bounding_box()
-    assert box
-    assert box["width"] < 450
+    page.wait_for_function("panel => panel.clientWidth < 450", arg=panel.element_handle())
     wait_until_it_fits(panel)
     panel.screenshot(path=shots / "watch-narrow.png")
     failures.focus()
