@@ -58,7 +58,7 @@ WATCH = """\
 
 def load(page: Page) -> float:
     """Press Load, and give the seconds until table and counts are drawn."""
-    status = page.locator(".nbviz-status")
+    status = page.locator(".nbviz-status:not(.nbviz-suspects)")
     moment = re.search(r"as of \S+|$", status.inner_text())
     page.locator(".nbviz button.mod-primary").click()
     expect(status).to_contain_text("as of", timeout=PATIENCE)
