@@ -31,6 +31,13 @@ def failed_tasks(runs: pd.DataFrame, *, connection: Connection | None, progress:
     return read_task_runs(query, connection=connection, progress=progress)
 
 
+def counts_of_rows(runs: pd.DataFrame, *, tz: str) -> pd.DataFrame:
+    """Count the rows of a frame by time, in bins that suit the time that they span."""
+    starts = runs["expected_start_time"].dropna()
+    span = starts.max() - starts.min() if len(starts) else pd.Timedelta(0)
+    return run_counts(runs, freq=bins.freq_for(span), tz=tz)
+
+
 def counts_over_time(
     query: FlowRunQuery | TaskRunQuery,
     runs: pd.DataFrame,
@@ -50,10 +57,9 @@ def counts_over_time(
     connection, progress
         As in `read_run_counts`.
     """
-    about, starts = runs.attrs[frames.ATTRS], runs["expected_start_time"].dropna()
-    span = starts.max() - starts.min() if len(starts) else pd.Timedelta(0)
+    about = runs.attrs[frames.ATTRS]
     if not about["truncated"] or about["done_here"]:
-        return run_counts(runs, freq=bins.freq_for(span), tz=tz)
+        return counts_of_rows(runs, tz=tz)
     window = query.window(datetime.fromisoformat(about["as_of"]))
     freq = bins.freq_for(window.until - window.since) if window.since and window.until else "1D"
     return read_run_counts(query, freq=freq, tz=tz, connection=connection, progress=progress)

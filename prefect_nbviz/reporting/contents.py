@@ -11,11 +11,9 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from prefect_nbviz import frames, schema
-from prefect_nbviz.analysis.counts import run_counts
 from prefect_nbviz.analysis.intervals import state_intervals
-from prefect_nbviz.bins import freq_for
 from prefect_nbviz.errors import FrameError, PrefectNbvizError, QueryError, heard
-from prefect_nbviz.gathering import counts_over_time, failed_tasks, with_histories
+from prefect_nbviz.gathering import counts_of_rows, counts_over_time, failed_tasks, with_histories
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery, query_from_json
 from prefect_nbviz.query_text import criteria_text
 from prefect_nbviz.reading import Connection, read_states
@@ -96,7 +94,7 @@ class Contents:
             finally:
                 notes.extend(sentences)
 
-        counted = _counts(runs, zone.key)
+        counted = counts_of_rows(runs, tz=zone.key)
         over_time = counted
         if query is not None:
             over_time = gather(
@@ -173,9 +171,3 @@ def checked(runs: pd.DataFrame, criteria: Mapping[str, Any]) -> pd.DataFrame:
 def _query_of(runs: pd.DataFrame) -> FlowRunQuery | TaskRunQuery:
     about = runs.attrs[frames.ATTRS]
     return query_from_json(json.dumps({"kind": about["kind"], **about["query"]}))
-
-
-def _counts(runs: pd.DataFrame, tz: str) -> pd.DataFrame:
-    starts = runs["expected_start_time"].dropna()
-    span = starts.max() - starts.min() if len(starts) else pd.Timedelta(0)
-    return run_counts(runs, freq=freq_for(span), tz=tz)
