@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import shutil
 import signal
+import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -30,10 +34,14 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def demo_server() -> Iterator[PrivateServer]:
-    """A server with the whole history, a flow run that goes on and one that stays paused."""
+def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateServer]:
+    """This worker's own server with the whole history, a flow run that goes on and one that stays paused."""
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     with PrivateServer() as server:
-        server.fill()
+        with (shared / "history.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed, however its worker ends
+            _fill(server, shared / "history.db")
         yield server
 
 
@@ -42,3 +50,19 @@ def empty_server() -> Iterator[PrivateServer]:
     """A server without runs."""
     with PrivateServer() as server:
         yield server
+
+
+def _fill(server: PrivateServer, history: Path) -> None:
+    """Run the sample flows, which take a minute, in the first worker alone; the others get a copy of its database."""
+    if history.exists():
+        _copy(history, server.database)
+    else:
+        server.fill()
+        part = history.with_suffix(".part")  # what was cut off is not taken for the whole
+        _copy(server.database, part)
+        part.rename(history)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
