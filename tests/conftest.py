@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import atexit
-import fcntl
+import functools
 import os
 import shutil
 import signal
-import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from new_servers import Servers, filled, server_with
 
 from prefect_nbviz.demo.server import PrivateServer
 
@@ -34,35 +33,27 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateServer]:
-    """This worker's own server with the whole history, a flow run that goes on and one that stays paused."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all workers."""
     folder = tmp_path_factory.getbasetemp()
-    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-    with PrivateServer() as server:
-        with (shared / "history.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed, however its worker ends
-            _fill(server, shared / "history.db")
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def new_server(shared: Path) -> Servers:
+    """Start a server without runs; all but the first begin with its empty tables, which take half of a start to make."""
+    return functools.partial(server_with, shared / "empty.db", PrivateServer)
+
+
+@pytest.fixture(scope="session")
+def demo_server(shared: Path, new_server: Servers) -> Iterator[PrivateServer]:
+    """This worker's server with the whole history, a flow run that goes on and one that stays paused."""
+    with server_with(shared / "history.db", functools.partial(filled, new_server)) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def empty_server() -> Iterator[PrivateServer]:
-    """A server without runs."""
-    with PrivateServer() as server:
+def empty_server(new_server: Servers) -> Iterator[PrivateServer]:
+    """This worker's server without runs."""
+    with new_server() as server:
         yield server
-
-
-def _fill(server: PrivateServer, history: Path) -> None:
-    """Run the sample flows, which take a minute, in the first worker alone; the others get a copy of its database."""
-    if history.exists():
-        _copy(history, server.database)
-    else:
-        server.fill()
-        part = history.with_suffix(".part")  # what was cut off is not taken for the whole
-        _copy(server.database, part)
-        part.rename(history)
-
-
-def _copy(source: Path, target: Path) -> None:
-    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
-        old.backup(new)

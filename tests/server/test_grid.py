@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from new_servers import Servers
 from sql_reference import matching_ids, matching_states
 
 from prefect_nbviz import (
@@ -157,9 +158,9 @@ def real(demo_server: PrivateServer) -> History:
 
 
 @pytest.fixture(scope="module")
-def long() -> Iterator[History]:
+def long(new_server: Servers) -> Iterator[History]:
     """A made history of 20,000 task runs, on a real server."""
-    with PrivateServer() as server:
+    with new_server() as server:
         command = [
             sys.executable,
             str(SEED_HISTORY),
