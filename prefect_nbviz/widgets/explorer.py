@@ -75,7 +75,7 @@ class RunExplorer(ipw.VBox):
             description="Load", icon="refresh", tooltip="Read the runs", button_style="primary"
         )
         self.stop_button = ipw.Button(description="Stop", icon="stop", tooltip="Keep what was read by now")
-        self.controls.actions.children = [self.load_button, self.stop_button, self.live]
+        self.controls.actions.children = [self.load_button, self.stop_button, self.live, self.live.pause_button]
         self._loader = Loader(self.screen, self.live, connection=connection, zone=zone)
         self._past: list[RunQuery] = []
         super().__init__([self.page, self.controls, self.screen], _dom_classes=("nbviz",))
@@ -154,6 +154,7 @@ class RunExplorer(ipw.VBox):
         self.screen.details.on_follow(self._follow)
         self.screen.standing.on_change(self._show_busy)
         self.live.observe(lambda _: self._switch_live(), "value")
+        self.live.pause_button.observe(lambda _: self._loader.look(), "value")
         self.controls.on_change(self._take_filters)
         self.page.observe(lambda _: self._take_theme(), "theme")
         self.page.observe(lambda _: self._take_presence(), "is_shown")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import ipywidgets as ipw
@@ -18,7 +18,7 @@ from prefect_nbviz.reading import Connection
 from prefect_nbviz.widgets.controls import FilterControls
 from prefect_nbviz.widgets.details import RunDetails
 from prefect_nbviz.widgets.empty import EmptyPanel, Way
-from prefect_nbviz.widgets.live import LiveSwitch, change_text
+from prefect_nbviz.widgets.live import LiveSwitch, change_text, changes
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.standing import Standing
 from prefect_nbviz.widgets.status import ProgressLine, StatusLine, invitation
@@ -118,8 +118,9 @@ class Screen(ipw.VBox):
         """Show runs; other runs than before have no counts and states yet."""
         with self._lock:
             ids = frames.id_column(runs)
-            self.standing.change = change_text(self.frame, runs, ids) if quietly else ""
+            self.standing.change = change_text(changes(self.frame, runs, ids)) if quietly else ""
             self.frame = runs
+            self._live.show_all()
             if not quietly:
                 self.states, self.intervals = frames.empty(schema.STATES), frames.empty(schema.INTERVALS)
                 self.standing.loaded = query
@@ -132,6 +133,19 @@ class Screen(ipw.VBox):
             self.views.show_runs(runs, of=query)
             there = {*runs[ids]}
             self.views.selected = tuple(one for one in self.views.selected if one in there)
+            self.refresh()
+
+    def show_together(self, shows: Iterable[Callable[[], None]]) -> None:
+        """Show several things as one: each view is drawn once."""
+        with self._lock, self.views.drawn_once():
+            for one in shows:
+                one()
+
+    def show_waiting(self, runs: pd.DataFrame) -> None:
+        """Say how many of the runs that there are by now differ from those that are shown, which stay."""
+        with self._lock:
+            self.standing.change = ""
+            self._live.waiting = sum(changes(self.frame, runs, frames.id_column(runs)).values())
             self.refresh()
 
     def show_counts(self, counts: Mapping[str, int | None]) -> None:

@@ -96,7 +96,7 @@ class Standing:
             yield ("warn" if live else "error"), f"{self.failure} {live}".strip()
         if self.loaded is not None:
             tone, text = summary(runs, self.loaded, self.counts, zone=zone)
-            before = [f"● {live}"] if live and not self.failure else []
+            before = [live] if live and not self.failure else []
             yield tone, " · ".join([*before, text, *([self.change] if self.change else [])])
             yield from (("warn", note) for note in self.notes if not self._is_plain_cut(note, runs))
 
