@@ -136,6 +136,7 @@ class RunExplorer(ipw.VBox):
         if self._loader is not None:  # one whose making failed is closed too
             self._loader.stop()
             self.live.value = False
+            self.screen.report_button.close()
         super().close()
 
     def __repr__(self) -> str:

@@ -13,13 +13,17 @@ from prefect_nbviz import frames, schema
 from prefect_nbviz.analysis.intervals import state_intervals
 from prefect_nbviz.analysis.suspects import suspect_runs
 from prefect_nbviz.errors import QueryError
+from prefect_nbviz.gathering import with_histories
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.reading import Connection
+from prefect_nbviz.reading.worker import Report
+from prefect_nbviz.reporting.contents import Contents
 from prefect_nbviz.widgets.controls import FilterControls
 from prefect_nbviz.widgets.details import RunDetails
 from prefect_nbviz.widgets.empty import EmptyPanel, Way
 from prefect_nbviz.widgets.live import LiveSwitch, change_text, changes
 from prefect_nbviz.widgets.page import Page
+from prefect_nbviz.widgets.report import ReportButton
 from prefect_nbviz.widgets.standing import Standing
 from prefect_nbviz.widgets.status import ProgressLine, StatusLine, invitation
 from prefect_nbviz.widgets.suspects import SuspectLine
@@ -43,7 +47,7 @@ class Screen(ipw.VBox):
     live
         The switch, which says how live it all is.
     connection
-        Where the panel of a run reads; None for the server of the active Prefect profile.
+        Where the panel of a run reads, and a report; None for the server of the active Prefect profile.
     zone
         The time zone of what is shown.
     """
@@ -65,6 +69,7 @@ class Screen(ipw.VBox):
         self._controls = controls
         self._live = live
         self._zone = zone
+        self._connection = connection
         self._lock = threading.RLock()
         self.progress = ProgressLine()
         self.status = StatusLine()
@@ -76,7 +81,8 @@ class Screen(ipw.VBox):
         self.more_button = ipw.Button(tooltip="Read more of what matches")
         self.back_button = ipw.Button(description="Back", icon="arrow-left", tooltip="To the filters before")
         self.back_button.layout.display = "none"
-        buttons = _row("buttons", self.clear_button, self.more_button, self.back_button)
+        self.report_button = ReportButton(self._report_contents)
+        buttons = _row("buttons", self.clear_button, self.more_button, self.back_button, self.report_button)
         status, body = _row("status", self.status, buttons), _row("body", self.views, self.details)
         super().__init__([status, self.progress, self.suspects, self.empty, body], _dom_classes=("nbviz-screen",))
         self.clear_button.on_click(lambda _: self.views.set_trait("selected", ()))
@@ -109,6 +115,7 @@ class Screen(ipw.VBox):
             is_dim = query != standing.loaded or standing.is_busy
             (self.views.add_class if is_dim else self.views.remove_class)("nbviz-dim")
             show(self.more_button, self._is_cut())
+            show(self.report_button, len(self.frame))
             self.more_button.description = f"Load {self.next_limit:,}" if self.next_limit else "Load all"
             is_counted = _counted(query) == _counted(standing.loaded)
             self._controls.show_counts(standing.counts if is_counted else {})
@@ -170,6 +177,23 @@ class Screen(ipw.VBox):
             self.views.show_intervals(self.intervals, self.frame, of=self.standing.loaded)
             self._look_for_suspects()
             self._show_chosen()
+
+    def _report_contents(self, progress: Report) -> Contents:
+        """Gather what a report is made from: what is shown, and what is not read yet."""
+        with self._lock:
+            query, runs = self.standing.loaded, self.frame
+            at_hand = {"over_time": self.run_counts} if len(self.run_counts) else {}
+            if self.states["run_id"].nunique() == len(with_histories(runs)):
+                at_hand["intervals"] = self.intervals
+        return Contents.gathered(
+            query,
+            runs,
+            zone=self._zone,
+            title=None,
+            connection=self._connection,
+            progress=progress,
+            at_hand=at_hand,
+        )
 
     def _look_for_suspects(self) -> None:
         """Say which runs have data that cannot be right, as far as what is loaded tells."""

@@ -9,7 +9,7 @@ from datetime import tzinfo
 import pandas as pd
 
 from prefect_nbviz import frames
-from prefect_nbviz.query import FlowRunQuery, RunQuery
+from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.widgets.status import Line, summary
 
 STALE = "Filters changed: press Load"
@@ -19,7 +19,7 @@ STALE = "Filters changed: press Load"
 class Standing:
     """What the status line is made from."""
 
-    loaded: RunQuery | None = None
+    loaded: FlowRunQuery | TaskRunQuery | None = None
     """The query of what is shown."""
 
     counts: Mapping[str, int | None] = field(default_factory=dict)
