@@ -24,6 +24,7 @@ from prefect_nbviz.widgets.empty import EmptyPanel, Way
 from prefect_nbviz.widgets.live import LiveSwitch, change_text, changes
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.report import ReportButton
+from prefect_nbviz.widgets.saved import picture_html
 from prefect_nbviz.widgets.standing import Standing
 from prefect_nbviz.widgets.status import ProgressLine, StatusLine, invitation
 from prefect_nbviz.widgets.suspects import SuspectLine
@@ -177,6 +178,12 @@ class Screen(ipw.VBox):
             self.views.show_intervals(self.intervals, self.frame, of=self.standing.loaded)
             self._look_for_suspects()
             self._show_chosen()
+
+    def picture(self) -> str:
+        """Give what is shown as HTML that needs no kernel."""
+        with self._lock:
+            lines = self.standing.lines(self.frame, self.standing.loaded, "", live="", zone=self._zone)
+            return picture_html(self.frame, [text for _, text in lines], zone=self._zone)
 
     def _report_contents(self, progress: Report) -> Contents:
         """Gather what a report is made from: what is shown, and what is not read yet."""

@@ -223,3 +223,15 @@ def test_looks_at_a_server_that_is_slow_or_away_come_later() -> None:
     for _ in range(9):
         live.took(0.1)
     assert live.pace.pause == EVERY
+
+
+def test_the_saved_picture_has_what_was_read_as_text(server: Server, explorer: RunExplorer) -> None:
+    server.put(run(2, "FAILED", name="<img src=x>", state={"message": "<b>" + "7" * 300}), "RUNNING", "FAILED")
+    explorer.load()
+    picture = explorer.screen.picture()
+    assert "2 task runs · any time · as of" in picture
+    assert "1 Completed" in picture
+    assert "1 Failed" in picture
+    assert '<td style="text-align: left">&lt;img src=x&gt;</td>' in picture
+    assert "&lt;b&gt;" + "7" * 197 + "…" in picture
+    assert "<img" not in picture
