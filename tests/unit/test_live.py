@@ -226,7 +226,7 @@ def test_looks_at_a_server_that_is_slow_or_away_come_later() -> None:
 
 
 def test_the_saved_picture_has_what_was_read_as_text(server: Server, explorer: RunExplorer) -> None:
-    server.put(run(2, "FAILED", name="<img src=x>", state={"message": "<b>" + "7" * 300}), "RUNNING", "FAILED")
+    server.put(run(2, "FAILED", name="<img src=x>") | {"state": {"message": "<b>" + "7" * 300}}, "RUNNING", "FAILED")
     explorer.load()
     picture = explorer.screen.picture()
     assert "2 task runs · any time · as of" in picture
