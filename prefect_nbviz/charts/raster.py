@@ -132,7 +132,10 @@ def _ticks(cells: Cells, names: pd.Series, unit: str, plot: int) -> dict[str, An
 
 
 def _hovers(cells: Cells, axis: TimeAxis, names: pd.Series, labels: list[str]) -> go.Scatter:
-    """Give points that are not seen, in the middle of blocks; they take plotly a tenth of a heatmap's time."""
+    """Give points that are not seen, in the middle of blocks; they take plotly a tenth of a heatmap's time.
+
+    What they are the middle of is in their `meta`, for each axis: the size of a block, and where the last ones are cut.
+    """
     blocks = Blocks.of(cells, most=_MOST_TOLD)
     begin = cells.view.start + blocks.column * cells.step
     end = np.minimum(begin + blocks.columns * cells.step, cells.view.end)
@@ -145,6 +148,10 @@ def _hovers(cells: Cells, axis: TimeAxis, names: pd.Series, labels: list[str]) -
         hovertext=["<br>".join(filter(None, parts)) for parts in lines],
         hovertemplate=HOVER,
         showlegend=False,
+        meta={
+            "x": [blocks.columns * cells.step / _MILLI, (cells.view.end + axis.offset) / _MILLI],
+            "y": [blocks.lines * rows_of_line(cells), cells.lines * rows_of_line(cells) - 0.5],
+        },
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -59,6 +60,7 @@ class RunViews(ipw.Tab):
             "Code": self.code,
         }
         self._waiting: dict[str, Callable[[], None]] = {}
+        self._is_held = False
         super().__init__([*self._tabs.values()], titles=[*self._tabs], selected_index=0)
         self.add_class("nbviz-views")
         for view in self._tabs.values():
@@ -105,11 +107,23 @@ class RunViews(ipw.Tab):
         while self._waiting:
             self._waiting.pop(next(iter(self._waiting)))()
 
+    @contextmanager
+    def drawn_once(self) -> Iterator[None]:
+        """Draw what is in front at the end only."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+            self._draw_front()
+
     def _draw(self, title: str, draw: Callable[[], None]) -> None:
         self._waiting[title] = draw
         self._draw_front()
 
     def _draw_front(self) -> None:
+        if self._is_held:
+            return
         draw = self._waiting.pop([*self._tabs][self.selected_index or 0], None)
         if draw is not None:
             draw()

@@ -46,12 +46,12 @@ FLOORS = {
     "analysis": 3,
     "gathering": 4,
     "reporting": 5,
-    "widgets": 5,
-    "cli": 6,
-    "demo": 6,
-    "magic_completion": 6,
-    "magic_lines": 6,
-    "magics": 6,
+    "widgets": 6,  # above the reports, since the explorer makes one of what it shows
+    "cli": 7,
+    "demo": 7,
+    "magic_completion": 7,
+    "magic_lines": 7,
+    "magics": 7,
 }
 """A module imports from floors below its own, and from its own part."""
 
@@ -95,9 +95,9 @@ def test_imports_run_down_the_floors(path: Path) -> None:
         package, _, rest = name.partition(".")
         if package == "prefect_nbviz":
             other = rest.split(".")[0]
-            # The siblings of floors 1, 2 and 6 are single modules; a part may always import itself.
+            # The siblings of floors 1, 2 and 7 are single modules; a part may always import itself.
             is_below = other == "__version__" or FLOORS[other] < FLOORS[part] or other == part
-            same_low_floor = FLOORS.get(other) == FLOORS[part] in {1, 2, 6}
+            same_low_floor = FLOORS.get(other) == FLOORS[part] in {1, 2, 7}
             assert is_below or same_low_floor, f"{part} (floor {FLOORS[part]}) imports {name}"
         elif package in MAY_IMPORT:
             assert part in MAY_IMPORT[package], f"{part} imports {package}"
