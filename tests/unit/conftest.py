@@ -13,8 +13,9 @@ from traitlets.config import Config
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[InteractiveShell]:
-    quick = Config(HistoryManager={"enabled": False}, InteractiveShell={"cache_size": 0})  # nothing to collect at the end
-    shell = InteractiveShell(ipython_dir=str(tmp_path), config=quick)
+    # With a cache of outputs, each shell would collect garbage at its end: a second, with all that the tests hold.
+    config = Config(HistoryManager={"enabled": False}, InteractiveShell={"cache_size": 0})
+    shell = InteractiveShell(ipython_dir=str(tmp_path), config=config)
     shell.extension_manager.load_extension("prefect_nbviz")
     yield shell
     atexit.unregister(shell.atexit_operations)
