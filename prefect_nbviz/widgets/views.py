@@ -12,6 +12,7 @@ import traitlets
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
+from prefect_nbviz.widgets.chart_view import UTC
 from prefect_nbviz.widgets.code import CodeView
 from prefect_nbviz.widgets.counts import CountsView
 from prefect_nbviz.widgets.durations import DurationsView
@@ -21,8 +22,6 @@ from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.spent import TimeView
 from prefect_nbviz.widgets.stays import StaysView
 from prefect_nbviz.widgets.table import RunTable
-
-_UTC = ZoneInfo("UTC")
 
 
 class RunViews(ipw.Tab):
@@ -39,7 +38,7 @@ class RunViews(ipw.Tab):
     selected = traitlets.Tuple()
     """The ids of the runs that are chosen."""
 
-    def __init__(self, page: Page, *, zone: ZoneInfo = _UTC) -> None:
+    def __init__(self, page: Page, *, zone: ZoneInfo = UTC) -> None:
         self.table = RunTable(zone=zone)
         self.counts = CountsView(page, zone=zone)
         self.timeline = StaysView(page, zone=zone)
