@@ -13,7 +13,7 @@ from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.clock import Integers
 from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.scales import Scale
-from prefect_nbviz.charts.style import HOVER, figure, note, palette
+from prefect_nbviz.charts.style import HOVER, empty_figure, palette
 from prefect_nbviz.charts.words import coverage, duration_text, message_lines, safe
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme
@@ -71,7 +71,7 @@ def plot_comparison(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
     groups = Groups.of(table.rename(columns={"runs_before": "runs"}))
     drawn, subtitle = table.head(len(groups.drawn)), _subtitle(table, len(groups.drawn))
     if drawn.empty:
-        return note(figure(_TITLE, subtitle, theme=theme, plot=160), "No runs to compare", theme=theme)
+        return empty_figure(_TITLE, subtitle, "No runs to compare", theme=theme)
     is_sure = (drawn["p_duration_holm"] <= _ALPHA).to_numpy()
     lengths = {side: np.maximum(micros(drawn[f"p50_{side}"]), -1) for side in ("before", "after")}  # -1: none
     scale = _scale(lengths)

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.clock import Integers, TimeAxis, clock_text, zone_of
-from prefect_nbviz.charts.style import HOVER, figure, note
+from prefect_nbviz.charts.style import HOVER, empty_figure, figure
 from prefect_nbviz.charts.words import NONE, coverage, cut, duration_text, safe
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.frames import micros
@@ -84,7 +84,7 @@ def plot_concurrency(steps: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
     zone = zone_of(tz)
     covered = coverage(about.get("runs", 0), steps, held=about.get("runs", 0))
     if steps.empty:
-        return note(figure("Runs at once", covered, theme=theme, plot=160), "No runs that ran to draw", theme=theme)
+        return empty_figure("Runs at once", covered, "No runs that ran to draw", theme=theme)
     lines = _Line.all_of(steps, about)
     drawn, height = lines[:MAX_GROUPS_DRAWN], _ONE if len(lines) == 1 else _PANEL
     plot = (height + _GAP) * len(drawn)

@@ -13,10 +13,10 @@ from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
 from prefect_nbviz.charts.style import (
     HOVER,
     Integers,
+    empty_figure,
     figure,
     fill,
     in_order_of_life,
-    note,
     palette,
     state_codes,
     state_labels,
@@ -77,8 +77,7 @@ def plot_state_counts(runs: pd.DataFrame, *, by: str = "state_type", theme: Them
         known = [str(column) for column in runs.columns]
         raise QueryError(f"by cannot be {by!r}.{did_you_mean(str(by), known)} The columns are: {', '.join(known)}.")
     if runs.empty:
-        empty = figure("States", coverage(0, runs, held=0), theme=theme, plot=160)
-        return note(empty, "No runs to count", theme=theme)
+        return empty_figure("States", coverage(0, runs, held=0), "No runs to count", theme=theme)
     return _by_state(runs, by, theme) if by in _NAMED else _by_value(runs, by, theme)
 
 

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.bars import ROW
 from prefect_nbviz.charts.clock import TimeAxis, clock_text, zone_of
-from prefect_nbviz.charts.style import HOVER, figure, note, palette
+from prefect_nbviz.charts.style import HOVER, empty_figure, figure, palette
 from prefect_nbviz.charts.words import coverage, cut, duration_text, message_lines, run_name, safe, unique_labels
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
@@ -73,8 +73,7 @@ def plot_critical_path(path: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "l
     rows = _drawn(timed)
     subtitle = _subtitle(path, len(rows))
     if rows.empty:
-        empty = figure("Critical path", subtitle, theme=theme, plot=160)
-        return note(empty, "No task runs that have ended to draw", theme=theme)
+        return empty_figure("Critical path", subtitle, "No task runs that have ended to draw", theme=theme)
     names = [cut(run_name(name), _NAME) for name in rows["name"]]
     rows = rows.assign(label=unique_labels(names, [*rows["task_run_id"].map(str)]))
     axis, plot = _axis(timed, zone), max(ROW * len(rows), _LEAST) + _HEADING

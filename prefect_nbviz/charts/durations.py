@@ -17,7 +17,7 @@ from prefect_nbviz.charts.clock import Integers, TimeAxis, clock_text, zone_of
 from prefect_nbviz.charts.panels import ENOUGH, Panels
 from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
 from prefect_nbviz.charts.scales import Scale
-from prefect_nbviz.charts.style import HOVER, figure, note, palette, state_labels
+from prefect_nbviz.charts.style import HOVER, empty_figure, figure, palette, state_labels
 from prefect_nbviz.charts.words import cut, duration_text, message_lines, run_name, safe
 from prefect_nbviz.states import Theme, state_style
 
@@ -101,8 +101,7 @@ def plot_durations(
     zone = zone_of(tz)
     panels = Panels.of(runs, by=by)
     if not len(panels.rows):
-        empty = figure("Durations", panels.subtitle, theme=theme, plot=160)
-        return note(empty, "No runs that have ended to draw", theme=theme)
+        return empty_figure("Durations", panels.subtitle, "No runs that have ended to draw", theme=theme)
     labels = state_labels(panels.states)
     is_out = _is_outlier(panels, runs, outliers)
     legend = [*labels.values(), *([_OUTLIER] if is_out.any() else []), *_DASHES]

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.groups import Groups
-from prefect_nbviz.charts.style import HOVER, figure, note, palette
+from prefect_nbviz.charts.style import HOVER, empty_figure, palette
 from prefect_nbviz.charts.words import coverage, message_lines
 from prefect_nbviz.states import Theme, state_style
 
@@ -56,8 +56,7 @@ def plot_failure_rates(table: pd.DataFrame, *, theme: Theme = "light") -> go.Fig
     groups = Groups.of(table)
     subtitle = _subtitle(table, groups.drawn)
     if not table["ended"].any():
-        empty = figure(_TITLE, subtitle, theme=theme, plot=160)
-        return note(empty, "No runs that completed, failed or crashed", theme=theme)
+        return empty_figure(_TITLE, subtitle, "No runs that completed, failed or crashed", theme=theme)
     fig = groups.figure(_TITLE, subtitle, theme=theme, legend=[])
     fig.add_trace(_dots(groups, theme))
     groups.end(fig, groups.drawn["high"].fillna(0.0), _ends(groups.drawn), theme=theme)

@@ -14,7 +14,7 @@ from prefect_nbviz.charts.clock import WallClock, clock_text, zone_of
 from prefect_nbviz.charts.grid_cells import GridCells, Layer, bar_color, bar_glyph, glyphs
 from prefect_nbviz.charts.picks import Members, PointPicks
 from prefect_nbviz.charts.scales import Scale
-from prefect_nbviz.charts.style import HOVER, figure, note, palette
+from prefect_nbviz.charts.style import HOVER, empty_figure, figure, palette
 from prefect_nbviz.charts.words import cut, duration_text, message_lines, run_name, safe, unique_labels
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme
@@ -80,8 +80,7 @@ def plot_run_grid(
     drawn = GridCells.of(grid, flow=flow)
     layers = drawn.layers(color, theme)
     if drawn.columns.empty:
-        empty = figure("Grid", drawn.subtitle(grid), theme=theme, plot=160)
-        return note(empty, "No task runs of a flow to draw", theme=theme)
+        return empty_figure("Grid", drawn.subtitle(grid), "No task runs of a flow to draw", theme=theme)
     lines = max(len(drawn.tasks), 1)
     height = (_LOW_ROW if lines > _MANY else _ROW) * lines
     names = [layer.name for layer in layers]

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from prefect_nbviz import frames, schema
 from prefect_nbviz.charts.clock import TICKS, Integers, WallClock, zone_of
 from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
-from prefect_nbviz.charts.style import figure, fill, note, state_codes, state_labels
+from prefect_nbviz.charts.style import empty_figure, figure, fill, state_codes, state_labels
 from prefect_nbviz.charts.words import coverage
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
@@ -64,7 +64,7 @@ def plot_run_counts(counts: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
     runs = int(counts["runs"].sum())
     subtitle = coverage(runs, counts, held=runs)
     if not runs:
-        return note(figure("Runs over time", subtitle, theme=theme, plot=160), "No runs to count", theme=theme)
+        return empty_figure("Runs over time", subtitle, "No runs to count", theme=theme)
     codes, states = state_codes(counts)
     labels = state_labels(states)
     fig = figure("Runs over time", subtitle, theme=theme, plot=260, legend=labels.values())

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.groups import Groups
-from prefect_nbviz.charts.style import HOVER, figure, fill, note, palette
+from prefect_nbviz.charts.style import HOVER, empty_figure, fill, palette
 from prefect_nbviz.charts.words import coverage, duration_text, message_lines
 from prefect_nbviz.states import Theme, state_style
 
@@ -58,8 +58,7 @@ def plot_lateness(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     frames.require(table, schema.names(tables.LATENESS), made_by="lateness_table()")
     groups, subtitle = Groups.of(table), _subtitle(table)
     if not table["runs"].any():
-        empty = figure(_TITLE, subtitle, theme=theme, plot=160)
-        return note(empty, "No runs that have started or are due", theme=theme)
+        return empty_figure(_TITLE, subtitle, "No runs that have started or are due", theme=theme)
     fig = groups.figure(_TITLE, subtitle, theme=theme, legend=[_LATE, _ON_TIME])
     runs, late = (groups.drawn[word].to_numpy(dtype=np.int64) for word in ("runs", "late"))
     hovers = [*_hovers(groups)]

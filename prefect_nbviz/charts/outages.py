@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.clock import TimeAxis, clock_text, zone_of
 from prefect_nbviz.charts.groups import Groups
-from prefect_nbviz.charts.style import HOVER, figure, fill, note
+from prefect_nbviz.charts.style import HOVER, empty_figure, fill
 from prefect_nbviz.charts.words import coverage, duration_text, message_lines
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
@@ -73,7 +73,7 @@ def plot_outages(table: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "light"
     held = about.get("runs", int(table["failed_runs"].sum()))
     covered = coverage(held, table, held=held)
     if table.empty:
-        return note(figure(_TITLE, covered, theme=theme, plot=160), "No run failed", theme=theme)
+        return empty_figure(_TITLE, covered, "No run failed", theme=theme)
     number, sums = _sums(table)
     groups = Groups.of(sums)
     drawn = table.assign(group=number)[number < len(groups.drawn)].nlargest(MAX_OUTAGES_DRAWN, "length")

@@ -11,7 +11,7 @@ from prefect_nbviz.charts.clock import Integers
 from prefect_nbviz.charts.groups import MAX_GROUPS_DRAWN, Groups
 from prefect_nbviz.charts.picks import Members, PointPicks
 from prefect_nbviz.charts.scales import Scale
-from prefect_nbviz.charts.style import HOVER, figure, fill, note
+from prefect_nbviz.charts.style import HOVER, empty_figure, fill
 from prefect_nbviz.charts.words import coverage, duration_text, message_lines
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
@@ -73,7 +73,7 @@ def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
     groups, totals = Groups.of(table), micros(table["spent"])
     subtitle = _subtitle(table, len(groups.drawn), totals)
     if not len(table):
-        return note(figure(_TITLE, subtitle, theme=theme, plot=160), "No stays to add up", theme=theme)
+        return empty_figure(_TITLE, subtitle, "No stays to add up", theme=theme)
     totals = totals[: len(groups.drawn)]
     parts = {word: micros(groups.drawn[word]) for word in _PARTS}
     shown = {word: lengths for word, lengths in parts.items() if lengths.any()}

@@ -16,7 +16,7 @@ from prefect_nbviz.charts.clock import Integers, TimeAxis, span_text, zone_of
 from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.panels import MAX_GROUPS_DRAWN
 from prefect_nbviz.charts.scales import Scale
-from prefect_nbviz.charts.style import HOVER, figure, note
+from prefect_nbviz.charts.style import HOVER, empty_figure, figure
 from prefect_nbviz.charts.words import coverage, duration_text, safe
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
@@ -76,7 +76,7 @@ def plot_duration_trend(trend: pd.DataFrame, *, theme: Theme = "light") -> go.Fi
     panels, left = _panels(trend)
     subtitle = _subtitle(trend, panels, left)
     if not panels:
-        return note(figure(_TITLE, subtitle, theme=theme, plot=160), "No runs that have ended to draw", theme=theme)
+        return empty_figure(_TITLE, subtitle, "No runs that have ended to draw", theme=theme)
     height = _ONE if len(panels) == 1 else _PANEL
     plot = (height + _GAP) * len(panels)
     fig = figure(_TITLE, subtitle, theme=theme, plot=plot, legend=[_BAND, _MEDIAN])
