@@ -14,7 +14,7 @@ from prefect_nbviz.charts.clock import Integers
 from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.scales import Scale
 from prefect_nbviz.charts.style import HOVER, empty_figure, palette
-from prefect_nbviz.charts.words import coverage, duration_text, message_lines, safe
+from prefect_nbviz.charts.words import coverage, duration_text, joined, message_lines, safe
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme
 
@@ -69,7 +69,7 @@ def plot_comparison(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
     """
     frames.require(table, schema.names(tables.COMPARISON), made_by="compare_runs()")
     groups = Groups.of(table.rename(columns={"runs_before": "runs"}))
-    drawn, subtitle = table.head(len(groups.drawn)), _subtitle(table, len(groups.drawn))
+    drawn, subtitle = table.head(len(groups.drawn)), _subtitle(groups, table)
     if drawn.empty:
         return empty_figure(_TITLE, subtitle, "No runs to compare", theme=theme)
     is_sure = (drawn["p_duration_holm"] <= _ALPHA).to_numpy()
@@ -95,20 +95,18 @@ def _scale(lengths: dict[str, Integers]) -> Scale:
     return Scale.of(both[both >= 0] if (both >= 0).any() else np.zeros(1, dtype=np.int64))
 
 
-def _subtitle(table: pd.DataFrame, drawn: int) -> str:
+def _subtitle(groups: Groups, table: pd.DataFrame) -> str:
     about = table.attrs.get(frames.ATTRS, {})
-    parts = []
+    sides = []
     for side in ("before", "after"):
         said, runs = about.get(side, {}), about.get(side, {}).get("runs", int(table[f"runs_{side}"].sum()))
         held = pd.DataFrame()
         held.attrs[frames.ATTRS] = said
-        parts.append(f"{side}: {coverage(runs, held, held=runs)}")
-    if len(table) > drawn:
-        found = int(table["finding"].iloc[drawn:].notna().sum())
-        parts.append(f"{len(table) - drawn:,} more rows are not drawn, {found:,} of them with a finding")
+        sides.append(f"{side}: {coverage(runs, held, held=runs)}")
+    found = int(table["finding"].iloc[len(groups.drawn) :].notna().sum())
     tests = int(about.get("tests", 0))
-    parts.append("no tests" if not tests else f"{tests:,} tests, corrected by Holm" if tests > 1 else "1 test")
-    return "; ".join(parts)
+    tested = "no tests" if not tests else f"{tests:,} tests, corrected by Holm" if tests > 1 else "1 test"
+    return joined(*sides, groups.left_out(f", {found:,} with a finding"), tested)
 
 
 def _lines(

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.clock import Integers, TimeAxis, clock_text, zone_of
 from prefect_nbviz.charts.style import HOVER, empty_figure, figure
-from prefect_nbviz.charts.words import NONE, coverage, cut, duration_text, safe
+from prefect_nbviz.charts.words import NONE, coverage, cut, duration_text, joined, left_out, safe
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
@@ -89,7 +89,7 @@ def plot_concurrency(steps: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
     drawn, height = lines[:MAX_GROUPS_DRAWN], _ONE if len(lines) == 1 else _PANEL
     plot = (height + _GAP) * len(drawn)
     most_steps = MAX_STEPS_DRAWN // len(drawn)
-    fig = figure("Runs at once", "; ".join([covered, *_left_out(lines, most_steps)]), theme=theme, plot=plot)
+    fig = figure("Runs at once", joined(covered, _left_out(lines, most_steps)), theme=theme, plot=plot)
     axis, settings = _axis(lines[0], zone), fig.layout.yaxis.to_plotly_json()
     top = max(line.most for line in drawn)
     settings |= {"range": [0, top * 1.08], "tickformat": ",d", "anchor": "x", "nticks": 5}
@@ -186,12 +186,11 @@ def _steps(time: Integers, running: Integers, axis: TimeAxis, color: str, opacit
     )
 
 
-def _left_out(lines: list[_Line], most_steps: int) -> list[str]:
-    more = len(lines) - MAX_GROUPS_DRAWN
-    said = [f"{more:,} more {'value is' if more == 1 else 'values are'} not drawn"] if more > 0 else []
-    if any(len(line.time) > most_steps for line in lines[:MAX_GROUPS_DRAWN]):
-        said.append(f"line: the most, dark: the least in {duration_text(lines[0].piece(most_steps))} each")
-    return said
+def _left_out(lines: list[_Line], most_steps: int) -> str:
+    more = left_out(len(lines) - MAX_GROUPS_DRAWN, "value")
+    if all(len(line.time) <= most_steps for line in lines[:MAX_GROUPS_DRAWN]):
+        return more
+    return joined(more, f"line: the most, dark: the least in {duration_text(lines[0].piece(most_steps))} each")
 
 
 def _axis(line: _Line, zone: ZoneInfo) -> TimeAxis:

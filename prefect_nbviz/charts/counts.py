@@ -22,7 +22,7 @@ from prefect_nbviz.charts.style import (
     state_labels,
 )
 from prefect_nbviz.charts.values import Values, largest, rows_of
-from prefect_nbviz.charts.words import coverage, message_lines, safe, unique_labels
+from prefect_nbviz.charts.words import ONCE_A_TAG, coverage, joined, message_lines, safe, unique_labels
 from prefect_nbviz.errors import QueryError, did_you_mean
 from prefect_nbviz.states import Theme, state_style
 
@@ -163,12 +163,8 @@ def _by_value(runs: pd.DataFrame, by: str, theme: Theme) -> go.Figure:
 
 
 def _subtitle(runs: pd.DataFrame, values: Values, by: str) -> str:
-    parts = [coverage(values.drawn, runs, held=len(runs))]
-    if values.more_values:
-        parts.append(f"{values.more_values:,} more values are not drawn, they hold {values.more_runs:,} runs")
-    if by == "tags":
-        parts.append("a run counts once under each of its tags")
-    return "; ".join(parts)
+    covered = coverage(values.drawn, runs, held=len(runs))
+    return joined(covered, values.left_out, ONCE_A_TAG if by == "tags" else "")
 
 
 def _stack(

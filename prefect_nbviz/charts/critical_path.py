@@ -14,7 +14,16 @@ from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.bars import ROW
 from prefect_nbviz.charts.clock import TimeAxis, clock_text, zone_of
 from prefect_nbviz.charts.style import HOVER, empty_figure, figure, palette
-from prefect_nbviz.charts.words import coverage, cut, duration_text, message_lines, run_name, safe, unique_labels
+from prefect_nbviz.charts.words import (
+    coverage,
+    cut,
+    duration_text,
+    joined,
+    message_lines,
+    run_name,
+    safe,
+    unique_labels,
+)
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
 
@@ -96,15 +105,14 @@ def _drawn(timed: pd.DataFrame) -> pd.DataFrame:
 
 
 def _subtitle(path: pd.DataFrame, drawn: int) -> str:
-    parts = [coverage(drawn, path, held=len(path))]
-    open_runs = int(path["end_time"].isna().sum())
-    parts += [f"{open_runs:,} {'has' if open_runs == 1 else 'have'} not ended"] if open_runs else []
-    on_path = int((path["path_place"] > 0).sum())
+    open_runs, on_path = int(path["end_time"].isna().sum()), int((path["path_place"] > 0).sum())
+    chosen = ""
     if on_path > drawn:
-        parts.append(f"the longest of the {on_path:,} on the path")
+        chosen = f"the longest of the {on_path:,} on the path"
     elif drawn < len(path) - open_runs:
-        parts.append("the path, and those of least slack")
-    return "; ".join(parts)
+        chosen = "the path, and those of least slack"
+    have_not = f"{open_runs:,} {'has' if open_runs == 1 else 'have'} not ended" if open_runs else ""
+    return joined(coverage(drawn, path, held=len(path)), have_not, chosen)
 
 
 def _summary(path: pd.DataFrame, timed: pd.DataFrame) -> Iterator[str]:

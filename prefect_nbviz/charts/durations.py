@@ -18,7 +18,7 @@ from prefect_nbviz.charts.panels import ENOUGH, Panels
 from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
 from prefect_nbviz.charts.scales import Scale
 from prefect_nbviz.charts.style import HOVER, empty_figure, figure, palette, state_labels
-from prefect_nbviz.charts.words import cut, duration_text, message_lines, run_name, safe
+from prefect_nbviz.charts.words import cut, duration_text, joined, message_lines, run_name, safe
 from prefect_nbviz.states import Theme, state_style
 
 Flags = npt.NDArray[np.bool_]
@@ -146,10 +146,9 @@ def _subtitle(panels: Panels, is_out: Flags) -> str:
     are_single = all(panels.dots(number).side == 0 for number in range(len(panels.places)))
     drawn = np.unique(np.concatenate([*panels.places]))
     outliers = int(is_out[drawn].sum())
-    parts = [panels.subtitle]
-    parts += [] if are_single else ["runs that lie on each other are one dot"]
-    parts += [f"{outliers:,} {'outlier' if outliers == 1 else 'outliers'} in a ring"] if outliers else []
-    return "; ".join(parts)
+    overlap = "" if are_single else "runs that lie on each other are one dot"
+    ringed = f"{outliers:,} {'outlier' if outliers == 1 else 'outliers'} in a ring" if outliers else ""
+    return joined(panels.subtitle, overlap, ringed)
 
 
 def _axis(panels: Panels, zone: ZoneInfo) -> TimeAxis:

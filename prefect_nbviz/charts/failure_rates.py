@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.style import HOVER, empty_figure, palette
-from prefect_nbviz.charts.words import coverage, message_lines
+from prefect_nbviz.charts.words import joined, message_lines
 from prefect_nbviz.states import Theme, state_style
 
 _TITLE = "Failure rates"
@@ -54,7 +54,7 @@ def plot_failure_rates(table: pd.DataFrame, *, theme: Theme = "light") -> go.Fig
     """
     frames.require(table, schema.names(tables.FAILURE_RATES), made_by="failure_rates()")
     groups = Groups.of(table)
-    subtitle = _subtitle(table, groups.drawn)
+    subtitle = _subtitle(groups)
     if not table["ended"].any():
         return empty_figure(_TITLE, subtitle, "No runs that completed, failed or crashed", theme=theme)
     fig = groups.figure(_TITLE, subtitle, theme=theme, legend=[])
@@ -93,21 +93,17 @@ def _dots(groups: Groups, theme: Theme) -> go.Scatter:
     )
 
 
-def _subtitle(table: pd.DataFrame, drawn: pd.DataFrame) -> str:
-    about = table.attrs.get(frames.ATTRS, {})
-    held, many = about.get("runs", int(table["runs"].sum())), "tags" in about.get("by", [])
-    parts = [coverage(held if many else int(drawn["ended"].sum()), table, held=held)]
-    if rows := len(table) - len(drawn):
-        left, whole = (int(some[["failed", "crashed"]].to_numpy().sum()) for some in (table[len(drawn) :], table))
-        more = "row is" if rows == 1 else "rows are"
-        parts.append(f"{rows:,} more {more} not drawn, with {left:,} of {whole:,} failures")
-    if many:
-        parts.append("a run counts once under each of its tags")
-    elif without := int(table[["cancelled", "not_ended"]].to_numpy().sum()):
-        parts.append(f"{without:,} cancelled or not ended")
-    if any(word.startswith("state_") for word in about.get("query", {})):
-        parts.append("read by state, so the shares are of those states alone")
-    return "; ".join(parts)
+def _subtitle(groups: Groups) -> str:
+    table = groups.table
+    left, whole = (int(some[["failed", "crashed"]].to_numpy().sum()) for some in (table[len(groups.drawn) :], table))
+    without = int(table[["cancelled", "not_ended"]].to_numpy().sum())
+    by_state = any(word.startswith("state_") for word in table.attrs.get(frames.ATTRS, {}).get("query", {}))
+    return joined(
+        groups.coverage("ended", held=int(table["runs"].sum())),
+        groups.left_out(f", with {left:,} of {whole:,} failures"),
+        groups.once_a_tag or (f"{without:,} cancelled or not ended" if without else ""),
+        "read by state, so the shares are of those states alone" if by_state else "",
+    )
 
 
 def _ends(drawn: pd.DataFrame) -> Iterator[str]:

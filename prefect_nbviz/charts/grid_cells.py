@@ -12,7 +12,7 @@ import pandas as pd
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.clock import Integers
 from prefect_nbviz.charts.style import fill, palette, state_codes, state_labels
-from prefect_nbviz.charts.words import NONE, coverage
+from prefect_nbviz.charts.words import NONE, coverage, joined, left_out
 from prefect_nbviz.errors import QueryError, did_you_mean
 from prefect_nbviz.states import StateStyle, Theme, state_style
 
@@ -107,18 +107,14 @@ class GridCells:
         """Say what is drawn, of what."""
         about = grid.attrs.get(frames.ATTRS, {})
         drawn = int(self.cells["runs"].sum())
-        parts = [coverage(drawn, grid, held=max(int(about.get("held", drawn)), drawn))]
-        if about.get("truncated"):
-            parts.append("cells may be missing")
-        if self.flows > 1:
-            parts.append(f"{self.flows - 1:,} more {'flow is' if self.flows == 2 else 'flows are'} not drawn")  # noqa: PLR2004
-        if self.more_tasks:
-            parts.append(f"{self.more_tasks:,} more {'task is' if self.more_tasks == 1 else 'tasks are'} not drawn")
-        if not self.columns["is_flow_run_known"].all():
-            parts.append("bars on top span the task runs")
-        if self.is_again().any():
-            parts.append(f"{AGAIN} passed at a later attempt")
-        return "; ".join(parts)
+        return joined(
+            coverage(drawn, grid, held=max(int(about.get("held", drawn)), drawn)),
+            "cells may be missing" if about.get("truncated") else "",
+            left_out(self.flows - 1, "flow"),
+            left_out(self.more_tasks, "task"),
+            "" if self.columns["is_flow_run_known"].all() else "bars on top span the task runs",
+            f"{AGAIN} passed at a later attempt" if self.is_again().any() else "",
+        )
 
     def is_again(self) -> npt.NDArray[np.bool_]:
         """Tell which cells passed at another attempt than the first."""

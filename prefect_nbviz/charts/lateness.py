@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.style import HOVER, empty_figure, fill, palette
-from prefect_nbviz.charts.words import coverage, duration_text, message_lines
+from prefect_nbviz.charts.words import duration_text, joined, message_lines
 from prefect_nbviz.states import Theme, state_style
 
 _TITLE = "Lateness"
@@ -56,7 +56,8 @@ def plot_lateness(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     ' 25% · p95 1 min 20 s'
     """
     frames.require(table, schema.names(tables.LATENESS), made_by="lateness_table()")
-    groups, subtitle = Groups.of(table), _subtitle(table)
+    groups = Groups.of(table)
+    subtitle = _subtitle(groups)
     if not table["runs"].any():
         return empty_figure(_TITLE, subtitle, "No runs that have started or are due", theme=theme)
     fig = groups.figure(_TITLE, subtitle, theme=theme, legend=[_LATE, _ON_TIME])
@@ -69,23 +70,15 @@ def plot_lateness(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     return fig.update_xaxes(title="runs", tickformat=",d", range=[0, max(int(runs.max()), 1)], **ticks)
 
 
-def _subtitle(table: pd.DataFrame) -> str:
-    about = table.attrs.get(frames.ATTRS, {})
-    counted, late, without = (int(table[word].sum()) for word in ("runs", "late", "without_lateness"))
-    by, drawn = about.get("by", []), Groups.of(table).drawn
-    held = about.get("runs", counted + without)
-    many = "tags" in by
-    parts = [coverage(held if many else int(drawn["runs"].sum()), table, held=held)]
-    if "threshold" in about:
-        parts.append(f"late: more than {duration_text(round(about['threshold'] * 1_000_000))}")
-    if rows := len(table) - len(drawn):
-        more = "row is" if rows == 1 else "rows are"
-        parts.append(f"{rows:,} more {more} not drawn, with {late - int(drawn['late'].sum()):,} of {late:,} late runs")
-    if many:
-        parts.append("a run counts once under each of its tags")
-    elif without:
-        parts.append(f"{without:,} not due yet or never started")
-    return "; ".join(parts)
+def _subtitle(groups: Groups) -> str:
+    counted, late, without = (int(groups.table[word].sum()) for word in ("runs", "late", "without_lateness"))
+    threshold = groups.table.attrs.get(frames.ATTRS, {}).get("threshold")
+    return joined(
+        groups.coverage("runs", held=counted + without),
+        "" if threshold is None else f"late: more than {duration_text(round(threshold * 1_000_000))}",
+        groups.left_out(f", with {late - int(groups.drawn['late'].sum()):,} of {late:,} late runs"),
+        groups.once_a_tag or (f"{without:,} not due yet or never started" if without else ""),
+    )
 
 
 def _late_look(theme: Theme) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.clock import TimeAxis, clock_text, zone_of
 from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.style import HOVER, empty_figure, fill
-from prefect_nbviz.charts.words import coverage, duration_text, message_lines
+from prefect_nbviz.charts.words import coverage, duration_text, joined, message_lines
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
 
@@ -77,7 +77,7 @@ def plot_outages(table: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "light"
     number, sums = _sums(table)
     groups = Groups.of(sums)
     drawn = table.assign(group=number)[number < len(groups.drawn)].nlargest(MAX_OUTAGES_DRAWN, "length")
-    subtitle = "; ".join([covered, *_left_out(table, len(drawn), len(sums) - len(groups.drawn))])
+    subtitle = joined(covered, groups.left_out(), _left_out(table, len(drawn)))
     axis = _axis(table, zone)
     fig = groups.figure(_TITLE, subtitle, theme=theme, legend=_NAMES).update_layout(barmode="overlay")
     for is_open, name in enumerate(_NAMES):
@@ -139,8 +139,5 @@ def _ends(drawn: pd.DataFrame) -> Iterator[str]:
         yield f"{count:,} in {duration_text(length)}"
 
 
-def _left_out(table: pd.DataFrame, drawn: int, rows: int) -> list[str]:
-    said = [f"{rows:,} more {'row is' if rows == 1 else 'rows are'} not drawn"] if rows else []
-    if drawn < len(table):
-        said.append(f"the longest {drawn:,} of {len(table):,} outages drawn")
-    return said
+def _left_out(table: pd.DataFrame, drawn: int) -> str:
+    return f"the longest {drawn:,} of {len(table):,} outages drawn" if drawn < len(table) else ""

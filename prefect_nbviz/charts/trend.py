@@ -17,7 +17,7 @@ from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.panels import MAX_GROUPS_DRAWN
 from prefect_nbviz.charts.scales import Scale
 from prefect_nbviz.charts.style import HOVER, empty_figure, figure
-from prefect_nbviz.charts.words import coverage, duration_text, safe
+from prefect_nbviz.charts.words import ONCE_A_TAG, coverage, duration_text, joined, left_out, safe
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
 
@@ -119,18 +119,15 @@ def _subtitle(trend: pd.DataFrame, panels: list[tuple[str, pd.DataFrame]], left:
     without = int(trend["without_duration"].sum())
     many = "tags" in about.get("by", [])
     held = about.get("runs", int(trend["count"].sum()) + without)
-    parts = [coverage(held if many else drawn, trend, held=held)]
-    if many:
-        parts.append("a run counts once under each of its tags")
-    elif missing := without + about.get("without_start", 0):
-        parts.append(f"{missing:,} have no duration yet")
+    missing = without + about.get("without_start", 0)
     runs, groups = left
-    if groups:
-        parts.append(f"{groups:,} more {'group is' if groups == 1 else 'groups are'} not drawn")
-    if runs:
-        parts.append(f"{runs:,} runs in all are in groups or older bins that are not drawn")
-    parts += [f"bins of {safe(about['freq'])}"] if "freq" in about else []
-    return "; ".join(parts)
+    return joined(
+        coverage(held if many else drawn, trend, held=held),
+        ONCE_A_TAG if many else f"{missing:,} have no duration yet" if missing else "",
+        left_out(groups, "group"),
+        f"{runs:,} runs in all are in groups or older bins that are not drawn" if runs else "",
+        f"bins of {safe(about['freq'])}" if "freq" in about else "",
+    )
 
 
 def _heading(title: str, bins: pd.DataFrame) -> str:

@@ -16,6 +16,9 @@ from prefect_nbviz import frames
 NONE = "(none)"
 """What is shown for a value that is missing."""
 
+ONCE_A_TAG = "a run counts once under each of its tags"
+"""What a chart says whose bars, added up, are more than the runs."""
+
 _LABEL_LENGTH = 40
 _MESSAGE_LENGTH = 300
 _LINE_LENGTH = 72
@@ -42,6 +45,29 @@ def safe(text: str) -> str:
     """
     shown = "".join(letter if letter.isprintable() else " " for letter in text)
     return html.escape(shown, quote=False).replace("$", "&#36;")
+
+
+def joined(*parts: str) -> str:
+    """Put what a subtitle says together, without what is empty.
+
+    Examples
+    --------
+    >>> joined("47 runs", "", "3 not ended yet")
+    '47 runs; 3 not ended yet'
+    """
+    return "; ".join(part for part in parts if part)
+
+
+def left_out(count: int, noun: str, holding: str = "") -> str:
+    """Say how many more there are that are not drawn; nothing if there are none.
+
+    Examples
+    --------
+    >>> left_out(0, "row"), left_out(1, "row"), left_out(1_200, "value", ", with 3,000 runs")
+    ('', '1 more row is not drawn', '1,200 more values are not drawn, with 3,000 runs')
+    """
+    more = f"{noun} is" if count == 1 else f"{noun}s are"
+    return f"{count:,} more {more} not drawn{holding}" if count > 0 else ""
 
 
 def run_name(name: object) -> str:

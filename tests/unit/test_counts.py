@@ -69,7 +69,7 @@ def test_small_values_left_out_are_counted_in_the_subtitle() -> None:
     fig = plot_state_counts(task_runs(["Failed"] * len(names), flow_name=names), by="flow_name")
     assert len(fig.data[0].y) == MAX_VALUES_DRAWN
     assert sum(fig.data[0].x) == 2 * MAX_VALUES_DRAWN
-    assert subtitle(fig) == "60 runs drawn, of 63; 3 more values are not drawn, they hold 3 runs"
+    assert subtitle(fig) == "60 runs drawn, of 63; 3 more values are not drawn, with 3 runs"
 
 
 def test_any_number_of_made_up_state_names_stays_readable() -> None:

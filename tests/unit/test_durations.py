@@ -153,7 +153,7 @@ def test_of_many_runs_none_is_left_out(by: str | None) -> None:
     expected = runs if by is None else runs[first]
     assert sorted(held) == sorted(expected["flow_run_id"])
     if by:
-        assert "3 more values are not drawn, they hold 3,333 runs" in subtitle(fig)
+        assert "3 more values are not drawn, with 3,333 runs" in subtitle(fig)
 
 
 def test_lines_are_percentiles_of_pieces_of_time_and_the_heading_of_all() -> None:
