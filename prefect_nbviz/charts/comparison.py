@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
-from prefect_nbviz.charts.clock import Integers
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.scales import Scale
 from prefect_nbviz.charts.style import HOVER, empty_figure, palette

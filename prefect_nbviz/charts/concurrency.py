@@ -11,7 +11,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
-from prefect_nbviz.charts.clock import Integers, TimeAxis, clock_text, zone_of
+from prefect_nbviz.arrays import Integers
+from prefect_nbviz.charts.clock import TimeAxis, clock_text, zone_of
 from prefect_nbviz.charts.style import HOVER, empty_figure, figure
 from prefect_nbviz.charts.words import NONE, coverage, cut, duration_text, joined, left_out, safe
 from prefect_nbviz.errors import FrameError

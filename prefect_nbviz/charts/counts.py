@@ -9,10 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
 from prefect_nbviz.charts.style import (
     HOVER,
-    Integers,
     empty_figure,
     figure,
     fill,

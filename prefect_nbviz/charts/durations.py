@@ -7,21 +7,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, percentiles
+from prefect_nbviz.arrays import Flags, Integers
 from prefect_nbviz.charts.bars import end_symbol
-from prefect_nbviz.charts.clock import Integers, TimeAxis, clock_text, zone_of
+from prefect_nbviz.charts.clock import TimeAxis, clock_text, zone_of
 from prefect_nbviz.charts.panels import ENOUGH, Panels
 from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
 from prefect_nbviz.charts.scales import Scale
 from prefect_nbviz.charts.style import HOVER, empty_figure, figure, palette, state_labels
 from prefect_nbviz.charts.words import cut, duration_text, joined, message_lines, run_name, safe
 from prefect_nbviz.states import Theme, state_style
-
-Flags = npt.NDArray[np.bool_]
 
 _MARGIN = 50  # of a part: nothing is cut off at the edges
 _LEAST_SPAN = 600_000_000  # microseconds

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import frames, schema, tables
-from prefect_nbviz.charts.clock import Integers
+from prefect_nbviz.arrays import Flags, Integers
 from prefect_nbviz.charts.style import fill, palette, state_codes, state_labels
 from prefect_nbviz.charts.words import NONE, coverage, joined, left_out
 from prefect_nbviz.errors import QueryError, did_you_mean
@@ -116,7 +115,7 @@ class GridCells:
             f"{AGAIN} passed at a later attempt" if self.is_again().any() else "",
         )
 
-    def is_again(self) -> npt.NDArray[np.bool_]:
+    def is_again(self) -> Flags:
         """Tell which cells passed at another attempt than the first."""
         return ((self.cells["state_type"] == "COMPLETED") & (self.cells["attempts"] > 1)).to_numpy(bool)
 
@@ -200,7 +199,7 @@ def _by_duration(cells: pd.DataFrame, theme: Theme) -> list[Layer]:
     return found
 
 
-def glyphs(cells: pd.DataFrame, layer: Layer, is_again: npt.NDArray[np.bool_], color: str) -> list[str]:
+def glyphs(cells: pd.DataFrame, layer: Layer, is_again: Flags, color: str) -> list[str]:
     """Give what marks each cell of a layer."""
     kinds, names = (cells[name].astype(object) for name in ("state_type", "state_name"))
     of_state = [_NAME_GLYPHS.get(name) or _GLYPHS.get(kind, "") for kind, name in zip(kinds, names, strict=True)]

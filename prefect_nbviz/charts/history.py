@@ -9,7 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema
-from prefect_nbviz.charts.clock import TICKS, Integers, WallClock, zone_of
+from prefect_nbviz.arrays import Integers
+from prefect_nbviz.charts.clock import TICKS, WallClock, zone_of
 from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
 from prefect_nbviz.charts.style import empty_figure, figure, fill, state_codes, state_labels
 from prefect_nbviz.charts.words import coverage

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from prefect_nbviz import frames, percentiles
-from prefect_nbviz.charts.clock import Integers
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.dots import MAX_DOTS, Dots
 from prefect_nbviz.charts.scales import Scale
 from prefect_nbviz.charts.style import state_codes

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
-from prefect_nbviz.charts.clock import Integers
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.groups import MAX_GROUPS_DRAWN, Groups
 from prefect_nbviz.charts.picks import Members, PointPicks
 from prefect_nbviz.charts.scales import Scale

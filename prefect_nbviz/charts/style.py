@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.words import NONE, cut, safe
 from prefect_nbviz.errors import QueryError, did_you_mean
 from prefect_nbviz.states import STATE_NAMES, STATE_TYPES, StateStyle, Theme
-
-Integers = npt.NDArray[np.int64]
 
 HOVER = "%{hovertext}<extra></extra>"
 """The template of what hovers where its text is made here; plotly fills in nothing that a stranger wrote."""

@@ -12,8 +12,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.bars import ROW, draw_bars
-from prefect_nbviz.charts.clock import Integers, TimeAxis, moment, read_wall, zone_of
+from prefect_nbviz.charts.clock import TimeAxis, moment, read_wall, zone_of
 from prefect_nbviz.charts.picks import Picks, PointPicks
 from prefect_nbviz.charts.pixel_picks import PixelPicks
 from prefect_nbviz.charts.pixels import Cells

@@ -12,7 +12,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
-from prefect_nbviz.charts.clock import Integers, TimeAxis, span_text, zone_of
+from prefect_nbviz.arrays import Integers
+from prefect_nbviz.charts.clock import TimeAxis, span_text, zone_of
 from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.panels import MAX_GROUPS_DRAWN
 from prefect_nbviz.charts.scales import Scale

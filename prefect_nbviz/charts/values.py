@@ -8,13 +8,10 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from prefect_nbviz.arrays import Flags, Integers
 from prefect_nbviz.charts.words import NONE, left_out
-
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

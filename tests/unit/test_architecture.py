@@ -15,6 +15,7 @@ import prefect_nbviz
 PACKAGE = Path(prefect_nbviz.__file__).parent
 
 FLOORS = {
+    "arrays": 0,
     "states": 0,
     "errors": 0,
     "schema": 1,
