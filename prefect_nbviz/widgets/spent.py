@@ -18,7 +18,7 @@ from prefect_nbviz.widgets.chart_view import UTC, ChartView
 from prefect_nbviz.widgets.column_choice import ColumnChoice
 from prefect_nbviz.widgets.histories import part_lines
 from prefect_nbviz.widgets.page import Page
-from prefect_nbviz.widgets.status import Line, StatusLine
+from prefect_nbviz.widgets.status import StatusLine
 
 _BY = {
     "Flow": "flow_name",
@@ -52,30 +52,25 @@ class TimeView(ChartView):
 
     def __init__(self, page: Page, *, zone: ZoneInfo = UTC) -> None:
         self._intervals = frames.empty(schema.INTERVALS)
-        self._part: list[Line] = []
         self.by = ColumnChoice("Add up by", _BY)
         self.caption = StatusLine()
         chart = Chart(page=page, description="Where the time of runs went")
         super().__init__([self.by, self.caption, chart], chart=chart, choices=[self.by], zone=zone)
-        self.add_class("nbviz-time")
         page.observe(lambda _: self.draw(), "theme")
 
     def show(self, intervals: pd.DataFrame, runs: pd.DataFrame, *, of: Any) -> None:
         """Show where the time of the first of some runs went; while they are of the same, a zoom stays."""
         self._intervals, self._runs, self._of = intervals, with_histories(runs), of
-        self._part = part_lines(runs)
+        self.caption.show(part_lines(runs))
         if len(runs):  # none are there while others are read: the choice stays
             self.by.offer(runs.assign(**dict.fromkeys(("run_id", *HOURS))))  # no columns, and always there
         self.draw()
 
     def draw(self) -> None:
-        """Draw what is chosen; the caption says what is not drawn."""
+        """Draw what is chosen."""
         spans, runs, tz = self._intervals, self._runs, self._zone.key
         by = self.by.value if len(spans) else "run_id"
         table = time_spent(spans, by=by, runs=runs, tz=tz)
         figure = plot_time_spent(table, theme=self.chart.page.theme)
-        # What is not drawn is said where it wraps: in a narrow cell the figure would cut it off.
-        self.caption.show([*self._part, ("quiet", figure.layout.title.subtitle.text)])
-        figure.update_layout(title_subtitle_text="")
         picks = partial(runs_of_rows, spans, by=by, runs=runs, tz=tz)
         self.chart.show(figure, of=(by, self._of), picks=lambda: time_spent_picks(table, picks()))
