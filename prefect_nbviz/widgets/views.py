@@ -99,11 +99,6 @@ class RunViews(ipw.Tab):
         """Show no stays, as long as there are none of the runs that are shown."""
         self.show_intervals(frames.empty(schema.INTERVALS), frames.empty(schema.TASK_RUNS), of=of)
 
-    def draw_all(self) -> None:
-        """Draw also the tabs that are not in front."""
-        while self._waiting:
-            self._waiting.pop(next(iter(self._waiting)))()
-
     def _draw(self, title: str, draw: Callable[[], None]) -> None:
         self._waiting[title] = draw
         self._draw_front()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from made_runs import task_runs
-from playwright.sync_api import Browser
 from widget_page import WidgetPage
 
 from prefect_nbviz import plot_state_counts
@@ -25,14 +24,14 @@ FITS = """() => {
 LINES = "() => document.querySelectorAll('.gtitle-subtitle .line').length"
 
 
-def test_what_a_chart_says_is_wrapped_to_its_width(browser: Browser) -> None:
+def test_what_a_chart_says_is_wrapped_to_its_width(view: WidgetPage) -> None:
     rows = [{"task_run_id": str(n), "flow_name": f"flow {n % 40}", "state_name": STATES[n % 6]} for n in range(240)]
     figure = plot_state_counts(task_runs(rows), by="flow_name")
     said = figure.layout.title.subtitle.text
-    page = browser.new_page(viewport={"width": NARROW, "height": 700})
-    view = WidgetPage(page)
+    page = view.page
     chart = Chart(page=Page(), description="Runs by flow")
     chart.show(figure, of="a query")
+    page.set_viewport_size({"width": NARROW, "height": 700})
     view.show(chart)
     heights = []
     for width, are_many in ((NARROW, True), (WIDE, False), (NARROW, True)):
@@ -42,5 +41,3 @@ def test_what_a_chart_says_is_wrapped_to_its_width(browser: Browser) -> None:
         assert page.locator(".gtitle-subtitle").text_content() == said
         heights.append(page.evaluate("() => Math.round(document.querySelector('.main-svg').clientHeight)"))
     assert heights[0] == heights[2] > heights[1]
-    page.close()
-    assert not view.faults

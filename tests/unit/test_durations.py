@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from drawn import subtitle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,10 +111,6 @@ def test_a_table_of_what_is_not_there_is_refused() -> None:
         duration_table(frame([]), by="flowname")
     with pytest.raises(FrameError, match="lacks 'duration'"):
         duration_table(pd.DataFrame({"flow_name": []}))
-
-
-def subtitle(fig: go.Figure) -> str:
-    return str(fig.layout.title.subtitle.text)
 
 
 def dots(fig: go.Figure) -> list[tuple[int, go.Scatter]]:
