@@ -22,14 +22,15 @@ _COUNTED = {"completed": "COMPLETED", "failed": "FAILED", "crashed": "CRASHED", 
 
 
 def failure_rates(runs: pd.DataFrame, *, by: str | Sequence[str] = "flow_name", tz: str = "UTC") -> pd.DataFrame:
-    """Give which share of the runs that passed or failed did fail, by any columns, with how sure that is.
+    """Give the share of runs that failed, for each value of any columns, and how sure it is.
 
     Only runs that are COMPLETED, FAILED or CRASHED count. Those that were cancelled, and those that have not ended,
     are counted apart: nobody knows whether they would have failed.
 
     The interval is Wilson's at 95 %: of n runs of which k failed, with z = 1.95996, its middle is
-    (k + z² / 2) / (n + z²), and it reaches z / (n + z²) * sqrt(k (n - k) / n + z² / 4) to both sides. It takes runs
-    to fail independently of each other with one probability: those that a common cause brought down are fewer.
+    (k + z² / 2) / (n + z²), and it reaches z / (n + z²) * sqrt(k (n - k) / n + z² / 4) to both sides. It assumes that
+    runs fail independently of each other, with one probability: where one cause brings down many runs, the interval is
+    too narrow.
 
     Parameters
     ----------

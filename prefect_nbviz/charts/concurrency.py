@@ -69,14 +69,14 @@ def plot_concurrency(steps: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
 
     Examples
     --------
-    >>> steps = frames.typed({
-    ...     "group": [None] * 2, "time": ["2026-01-01T06:00Z", "2026-01-01T06:30Z"], "running": [3, 0],
-    ... }, tables.CONCURRENCY)
-    >>> steps.attrs["prefect_nbviz"] = {
-    ...     "runs": 3, "begin": "2026-01-01T06:00:00+00:00", "end": "2026-01-01T07:00:00+00:00",
-    ... }
-    >>> plot_concurrency(steps).layout.annotations[0].text
-    'at most 3 · mean 1.5 · first 2026-01-01 06:00:00 UTC'
+    >>> from prefect_nbviz import concurrency_steps
+    >>> spans = pd.DataFrame({
+    ...     "run_id": ["a", "b"], "state_type": "RUNNING", "is_open": False,
+    ...     "start_time": pd.to_datetime(["2026-01-01T06:00Z", "2026-01-01T06:10Z"]),
+    ...     "end_time": pd.to_datetime(["2026-01-01T06:20Z", "2026-01-01T06:40Z"]),
+    ... })
+    >>> plot_concurrency(concurrency_steps(spans)).layout.annotations[0].text
+    'at most 2 · mean 1.25 · first 2026-01-01 06:10:00 UTC'
     """
     frames.require(steps, schema.names(tables.CONCURRENCY), made_by="concurrency_steps()")
     about = steps.attrs.get(frames.ATTRS, {})

@@ -68,14 +68,15 @@ def plot_critical_path(path: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "l
 
     Examples
     --------
-    >>> path = frames.typed({name: [None] for name in schema.names(tables.CRITICAL_PATH)} | {
-    ...     "task_run_id": ["a"], "name": ["load"], "state_type": ["COMPLETED"], "state_name": ["Completed"],
-    ...     "start_time": ["2026-01-01T06:00:00Z"], "end_time": ["2026-01-01T06:00:10Z"],
-    ...     "duration": pd.to_timedelta(["10s"]), "path_place": [1],
-    ...     "slack": pd.to_timedelta(["0s"]), "saving": pd.to_timedelta(["10s"]),
-    ... }, tables.CRITICAL_PATH)
-    >>> plot_critical_path(path).layout.annotations[0].text
-    'The path: 1 task run, 10 s of 10 s'
+    >>> from prefect_nbviz import critical_path
+    >>> runs = pd.DataFrame({
+    ...     "task_run_id": ["a", "b"], "name": ["load", "save"], "state_type": "COMPLETED", "state_name": "Completed",
+    ...     "upstream_task_run_ids": [(), ("a",)],
+    ...     "start_time": pd.to_datetime(["2026-01-01T06:00:00Z", "2026-01-01T06:00:11Z"]),
+    ...     "end_time": pd.to_datetime(["2026-01-01T06:00:10Z", "2026-01-01T06:00:13Z"]),
+    ... })
+    >>> plot_critical_path(critical_path(runs)).layout.annotations[0].text.split("<br>")[-1]
+    'Most to save: 10 s by load'
     """
     frames.require(path, schema.names(tables.CRITICAL_PATH), made_by="critical_path()")
     zone, timed = zone_of(tz), path[path["end_time"].notna()]

@@ -19,7 +19,7 @@ _ROOM = 1.02  # beyond the longest whisker, for its end
 
 
 def plot_failure_rates(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
-    """Draw which share of the runs that ended failed: a dot for each row of a table, with its confidence interval.
+    """Draw the share of runs that failed: a dot for each row of a table, with its confidence interval.
 
     Parameters
     ----------
@@ -47,10 +47,10 @@ def plot_failure_rates(table: pd.DataFrame, *, theme: Theme = "light") -> go.Fig
 
     Examples
     --------
-    >>> counts = {"runs": 5, "ended": 4, "completed": 3, "failed": 1, "crashed": 0, "cancelled": 1, "not_ended": 0}
-    >>> table = pd.DataFrame({"flow_name": ["etl"], **counts, "failed_share": 0.25, "low": 0.05, "high": 0.7})
-    >>> plot_failure_rates(table).data[1].text[0]
-    '  1 of 4'
+    >>> from prefect_nbviz import failure_rates
+    >>> runs = pd.DataFrame({"flow_name": "etl", "state_type": ["FAILED", "COMPLETED", "COMPLETED", "CANCELLED"]})
+    >>> plot_failure_rates(failure_rates(runs)).data[1].text[0]
+    '  1 of 3'
     """
     frames.require(table, schema.names(tables.FAILURE_RATES), made_by="failure_rates()")
     groups = Groups.of(table)

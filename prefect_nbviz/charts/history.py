@@ -53,11 +53,12 @@ def plot_run_counts(counts: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
 
     Examples
     --------
-    >>> counts = frames.typed({
-    ...     "bin_start": ["2026-01-01T06:00Z"], "bin_end": ["2026-01-01T07:00Z"],
-    ...     "state_type": ["FAILED"], "state_name": ["TimedOut"], "runs": [3],
-    ... }, schema.RUN_COUNTS)
-    >>> plot_run_counts(counts, tz="Europe/Berlin").data[0].x[0]
+    >>> from prefect_nbviz import run_counts
+    >>> read = pd.DataFrame({
+    ...     "expected_start_time": pd.to_datetime(["2026-01-01T06:01Z", "2026-01-01T06:59Z"]),
+    ...     "state_type": "FAILED", "state_name": "TimedOut",
+    ... })
+    >>> plot_run_counts(run_counts(read, freq="1h"), tz="Europe/Berlin").data[0].x[0]
     '2026-01-01T07:00:00'
     """
     frames.require(counts, schema.names(schema.RUN_COUNTS), made_by="read_run_counts()")

@@ -50,10 +50,13 @@ def plot_lateness(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
 
     Examples
     --------
-    >>> counts = {"runs": [4], "waiting": [0], "without_lateness": [0], "late": [1], "late_share": [0.25]}
-    >>> lengths = {"p50": pd.to_timedelta(["1s"]), "p95": pd.to_timedelta(["80s"]), "max": pd.to_timedelta(["90s"])}
-    >>> plot_lateness(pd.DataFrame({"flow_name": ["etl"], **counts, **lengths})).data[2].text[0]
-    ' 25% · p95 1 min 20 s'
+    >>> from prefect_nbviz import lateness_table
+    >>> runs = pd.DataFrame({
+    ...     "flow_name": "etl", "start_time": pd.to_datetime(["2026-01-01T06:00:01Z", None]),
+    ...     "lateness": pd.to_timedelta([1, 90], unit="s"),
+    ... })
+    >>> plot_lateness(lateness_table(runs, threshold="1min", by="flow_name")).data[2].text[0]
+    ' 50% · p95 1 min 26 s'
     """
     frames.require(table, schema.names(tables.LATENESS), made_by="lateness_table()")
     groups = Groups.of(table)

@@ -61,11 +61,12 @@ def plot_outages(table: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "light"
 
     Examples
     --------
-    >>> table = frames.typed({
-    ...     "began": ["2026-01-01T06:00Z"], "recovered": ["2026-01-01T08:30Z"], "length": [pd.Timedelta("150min")],
-    ...     "is_open": [False], "failed_runs": [2], "first_run_id": ["a"], "recovered_by": ["c"],
-    ... }, tables.OUTAGES)
-    >>> plot_outages(table).data[-1].text[0]
+    >>> from prefect_nbviz import outages
+    >>> runs = pd.DataFrame({
+    ...     "flow_run_id": ["a", "b", "c"], "flow_name": "etl", "state_type": ["FAILED", "CRASHED", "COMPLETED"],
+    ...     "end_time": pd.to_datetime(["2026-01-01T06:00Z", "2026-01-01T07:00Z", "2026-01-01T08:30Z"]),
+    ... })
+    >>> plot_outages(outages(runs, as_of=pd.Timestamp("2026-01-02T00:00Z"))).data[-1].text[0]
     ' 1 in 2 h 30 min'
     """
     frames.require(table, schema.names(tables.OUTAGES), made_by="outages()")

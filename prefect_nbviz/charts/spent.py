@@ -64,10 +64,14 @@ def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
 
     Examples
     --------
-    >>> lengths = dict.fromkeys(_PARTS, pd.Timedelta(0)) | dict.fromkeys(["running", "spent", "total"], pd.Timedelta("90s"))
-    >>> table = pd.DataFrame({"flow_name": ["etl"], "runs": 3, "open_runs": 0, "scheduled": lengths["late"], "not_ready": lengths["late"], **lengths})
-    >>> plot_time_spent(table).data[0].hovertext[0]
-    '<b>etl</b><br>Running: 1 min 30 s, 100.0% of 1 min 30 s'
+    >>> from prefect_nbviz import time_spent
+    >>> times = pd.to_datetime(["2026-01-01T06:00:00Z", "2026-01-01T06:01:30Z"])
+    >>> spans = pd.DataFrame({
+    ...     "run_kind": "task_run", "run_id": "a", "run_name": "load", "is_open": False,
+    ...     "state_type": "RUNNING", "state_name": "Running", "start_time": times[:1], "end_time": times[1:],
+    ... })
+    >>> plot_time_spent(time_spent(spans)).data[0].hovertext[0]
+    '<b>load</b><br>Running: 1 min 30 s, 100.0% of 1 min 30 s'
     """
     frames.require(table, schema.names(tables.TIME_SPENT), made_by="time_spent()")
     groups, totals = Groups.of(table), micros(table["spent"])
