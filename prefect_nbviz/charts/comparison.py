@@ -25,7 +25,6 @@ _COLORS: dict[Theme, dict[str, str]] = {
     "light": {"slower": "#c2410c", "faster": "#2166ac"},
     "dark": {"slower": "#f59a5c", "faster": "#6bb0e0"},
 }
-_MICRO = pd.Timedelta(1, unit="us")
 _DOT, _TICKS = 10, 4
 _AFTER_DOT = "\u2002"  # a space that is kept, so that text does not begin in a dot
 _WIDE, _THIN = 5, 2  # pixels of a line
@@ -168,7 +167,7 @@ def _change(row: dict[Any, Any]) -> str:
         return ""
     if pd.notna(row["ratio"]):
         return f"{row['ratio'] - 1:+.0%}" if row["ratio"] < 10 else f"{row['ratio']:,.0f} times"  # noqa: PLR2004
-    return f"+{duration_text(row['change'] // _MICRO)}"
+    return f"+{duration_text(row['change'])}"
 
 
 def _failures(row: dict[Any, Any]) -> list[str]:
@@ -183,7 +182,7 @@ def _hovers(groups: Groups, drawn: pd.DataFrame) -> Iterator[str]:
         lines = [f"<b>{message_lines(name)}</b>"]
         for side in ("before", "after"):
             p50 = row[f"p50_{side}"]
-            took = "no duration" if pd.isna(p50) else duration_text(p50 // _MICRO)
+            took = "no duration" if pd.isna(p50) else duration_text(p50)
             left = f", {row[f'left_out_{side}']:,} left out" if row[f"left_out_{side}"] else ""
             lines.append(f"{side}: {took}, of {row[f'timed_{side}']:,} from {row[f'runs_{side}']:,} runs{left}")
         lines += [*_told(row), *_failures(row)]
@@ -194,7 +193,7 @@ def _hovers(groups: Groups, drawn: pd.DataFrame) -> Iterator[str]:
 
 def _told(row: dict[Any, Any]) -> Iterator[str]:
     if pd.notna(row["change_low"]):
-        low, high = (_signed(row[f"change_{end}"] // _MICRO) for end in ("low", "high"))
+        low, high = (_signed(row[f"change_{end}"]) for end in ("low", "high"))
         yield f"change with 95%: {low} to {high}"
     for what, name in (("duration", "durations"), ("failure", "failures")):
         if pd.notna(row[f"p_{what}"]):
@@ -205,5 +204,5 @@ def _told(row: dict[Any, Any]) -> Iterator[str]:
         yield safe(row["finding"])
 
 
-def _signed(micros: int) -> str:
-    return f"{'-' if micros < 0 else '+'}{duration_text(abs(micros))}"
+def _signed(length: pd.Timedelta) -> str:
+    return ("" if length < pd.Timedelta(0) else "+") + duration_text(length)

@@ -119,8 +119,8 @@ def _subtitle(path: pd.DataFrame, drawn: int) -> str:
 def _summary(path: pd.DataFrame, timed: pd.DataFrame) -> Iterator[str]:
     """Say of what the whole time consists, and what is not known."""
     on_path = timed[timed["path_place"] > 0]
-    whole = _length(timed["end_time"].max() - timed["start_time"].min())
-    ran, waited = (_length(on_path[name].sum()) for name in ("duration", "wait"))
+    whole = timed["end_time"].max() - timed["start_time"].min()
+    ran, waited = (pd.Timedelta(on_path[name].sum()) for name in ("duration", "wait"))
     count = f"{len(on_path):,} task {'run' if len(on_path) == 1 else 'runs'}"
     yield f"The path: {count}, {duration_text(ran)} of {duration_text(whole)}"
     parts = [f"waits {duration_text(waited)}"] if waited else []
@@ -128,16 +128,12 @@ def _summary(path: pd.DataFrame, timed: pd.DataFrame) -> Iterator[str]:
     yield from [" · ".join(parts)] if parts else []
     if len(on_path) > 1:
         best = on_path.sort_values("saving", ascending=False, kind="stable").iloc[0]
-        yield f"Most to save: {duration_text(_length(best['saving']))} by {safe(cut(run_name(best['name']), _NAME))}"
+        yield f"Most to save: {duration_text(best['saving'])} by {safe(cut(run_name(best['name']), _NAME))}"
     unlinked = path.attrs.get(frames.ATTRS, {}).get("unlinked", 0)
     if unlinked:
         runs = "1 later task run has" if unlinked == 1 else f"{unlinked:,} later task runs have"
         yield f"{runs} no recorded upstream:"
         yield "what they waited for is not known"
-
-
-def _length(length: Any) -> int:
-    return int(length // pd.Timedelta(1, unit="us"))
 
 
 def _axis(timed: pd.DataFrame, zone: ZoneInfo) -> TimeAxis:
@@ -198,9 +194,9 @@ def _hovers(rows: pd.DataFrame, zone: ZoneInfo) -> Iterator[str]:
         one: Any = row
         lines = [f"<b>{message_lines(run_name(one.name))}</b>", f"{safe(str(one.state_name))}"]
         lines += [
-            f"from {clock_text(one.start_time.as_unit('us').value // _MILLI, zone)} for {duration_text(_length(one.duration))}"
+            f"from {clock_text(one.start_time.as_unit('us').value // _MILLI, zone)} for {duration_text(one.duration)}"
         ]
-        lines += [] if pd.isna(one.wait) else [f"waited {duration_text(_length(one.wait))}"]
-        lines += [f"slack {duration_text(_length(one.slack))}" if not one.path_place else "on the critical path"]
-        lines += [f"would save {duration_text(_length(one.saving))} if it took no time"] if one.path_place else []
+        lines += [] if pd.isna(one.wait) else [f"waited {duration_text(one.wait)}"]
+        lines += [f"slack {duration_text(one.slack)}" if not one.path_place else "on the critical path"]
+        lines += [f"would save {duration_text(one.saving)} if it took no time"] if one.path_place else []
         yield "<br>".join(lines)

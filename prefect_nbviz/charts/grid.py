@@ -214,7 +214,7 @@ def _still(drawn: GridCells, zone: ZoneInfo, theme: Theme) -> go.Scatter:
 def _column_hovers(columns: pd.DataFrame, zone: ZoneInfo) -> Iterator[str]:
     for row in columns.to_dict("records"):
         length = row["flow_run_duration"]
-        took = "no duration yet" if pd.isna(length) else duration_text(length // _MICRO)
+        took = "no duration yet" if pd.isna(length) else duration_text(length)
         state = safe(cut(str(row["flow_state_name"]))) if row["is_flow_run_known"] else "its task runs"
         lines = [f"<b>{message_lines(run_name(row['flow_run_name']))}</b>", f"{state}, {took}"]
         if pd.notna(row["flow_run_time"]):
@@ -271,9 +271,9 @@ def _outcome(row: dict[Any, Any]) -> str:
 def _lengths(row: dict[Any, Any]) -> list[str]:
     if pd.isna(row["duration"]):
         return []
-    took = duration_text(row["duration"] // _MICRO)
+    took = duration_text(row["duration"])
     if pd.notna(row["usual"]) and row["usual"] > pd.Timedelta(0):
         took += f", {row['duration'] / row['usual']:.2g} times its median"
     if row["runs"] > 1 and pd.notna(row["summed_duration"]):
-        took += f", {duration_text(row['summed_duration'] // _MICRO)} summed"
+        took += f", {duration_text(row['summed_duration'])} summed"
     return [took]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from prefect_nbviz.states import Theme, state_style
 _TITLE = "Lateness"
 _LATE, _ON_TIME = "late", "on time"
 _FEW = 8
-_MICRO = pd.Timedelta(1, unit="us")
 
 
 def plot_lateness(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
@@ -78,7 +78,7 @@ def _subtitle(groups: Groups) -> str:
     threshold = groups.table.attrs.get(frames.ATTRS, {}).get("threshold")
     return joined(
         groups.coverage("runs", held=counted + without),
-        "" if threshold is None else f"late: more than {duration_text(round(threshold * 1_000_000))}",
+        "" if threshold is None else f"late: more than {duration_text(timedelta(seconds=threshold))}",
         groups.left_out(f", with {late - int(groups.drawn['late'].sum()):,} of {late:,} late runs"),
         groups.once_a_tag or (f"{without:,} not due yet or never started" if without else ""),
     )
@@ -102,7 +102,7 @@ def _stack(count: Any, name: str, groups: Groups, hovers: list[str], marker: dic
 
 def _ends(drawn: pd.DataFrame) -> Iterator[str]:
     for runs, share, p95 in zip(drawn["runs"], drawn["late_share"], drawn["p95"], strict=True):
-        yield f"{share:.0%} · p95 {duration_text(p95 // _MICRO)}" if runs else "none started or due"
+        yield f"{share:.0%} · p95 {duration_text(p95)}" if runs else "none started or due"
 
 
 def _hovers(groups: Groups) -> Iterator[str]:
@@ -110,6 +110,6 @@ def _hovers(groups: Groups) -> Iterator[str]:
         lines = [f"<b>{message_lines(name)}</b>", f"{row['late']:,} of {row['runs']:,} runs late"]
         if row["runs"]:
             lines[-1] += f", {row['late_share']:.1%}"
-            lines += [" · ".join(f"{word} {duration_text(row[word] // _MICRO)}" for word in ("p50", "p95", "max"))]
+            lines += [" · ".join(f"{word} {duration_text(row[word])}" for word in ("p50", "p95", "max"))]
         lines += [f"{row['waiting']:,} of them still wait"] if row["waiting"] else []
         yield "<br>".join(lines)

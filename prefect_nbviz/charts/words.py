@@ -7,6 +7,7 @@ import math
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,7 @@ ONCE_A_TAG = "a run counts once under each of its tags"
 _LABEL_LENGTH = 40
 _MESSAGE_LENGTH = 300
 _LINE_LENGTH = 72
+_MICRO = timedelta(microseconds=1)
 _MILLI = 1_000
 _MINUTE = 60
 _LEVELS = (
@@ -133,16 +135,17 @@ def message_lines(message: object) -> str:
     return "<br>".join(safe(line) for line in textwrap.wrap(short, _LINE_LENGTH))
 
 
-def duration_text(micros: int) -> str:
-    """Give a length of time in microseconds as people say it, in two units at most.
+def duration_text(length: int | timedelta) -> str:
+    """Give a length of time, or its microseconds, as people say it, in two units at most.
 
     Examples
     --------
     >>> [duration_text(micros) for micros in (250, 420_000, 1_700_000, 123_000_000, 3_720_000_000)]
     ['250 µs', '420 ms', '1.7 s', '2 min 3 s', '1 h 2 min']
-    >>> duration_text(-5_000_000)
+    >>> duration_text(pd.Timedelta("-5s"))
     '-5 s'
     """
+    micros = length // _MICRO if isinstance(length, timedelta) else length
     if micros < 0:
         return f"-{duration_text(-micros)}"
     if micros < _MILLI:

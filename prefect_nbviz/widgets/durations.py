@@ -93,6 +93,6 @@ def _rows(table: pd.DataFrame, by: str) -> Iterator[str]:
     for row in table.to_dict("records"):
         name = html.escape(NONE if pd.isna(row[by]) else str(row[by]))
         numbers = [f"{row['count']:,}", f"{row['without_duration']:,}" if row["without_duration"] else ""]
-        numbers += ["" if pd.isna(row[one]) else duration_text(row[one] // pd.Timedelta(1, "us")) for one in _LENGTHS]
+        numbers += ["" if pd.isna(row[one]) else duration_text(row[one]) for one in _LENGTHS]
         cells = "".join(f"<td>{number}</td>" for number in numbers)
         yield f'<tr><td><span class="nbviz-cut" title="{name}">{name}</span></td>{cells}</tr>'
