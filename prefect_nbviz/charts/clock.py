@@ -12,9 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import forms
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.words import safe
-
-Integers = npt.NDArray[np.int64]
 
 _DATE = "\n%b %-d, %Y"
 TICKS = [
