@@ -82,7 +82,8 @@ def listing(
 
 def text(value: Any) -> Cell:
     """Give a text, cut if it is long."""
-    shown = NONE if value is None or value is pd.NA or value != value or not str(value).strip() else str(value)  # noqa: PLR0124 - NaN and NaT
+    is_missing = pd.api.types.is_scalar(value) and pd.isna(value)
+    shown = NONE if is_missing or not str(value).strip() else str(value)
     return Cell(shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…")
 
 

@@ -239,7 +239,7 @@ def test_a_misspelt_zone_theme_and_column_get_a_hint() -> None:
     with pytest.raises(QueryError, match="Did you mean 'Europe/Berlin'"):
         plot_state_timeline(spans(("a", RETRIED)), tz="Europe/Berln")
     with pytest.raises(QueryError, match="Did you mean 'dark'"):
-        plot_state_timeline(spans(("a", RETRIED)), theme="drak")  # type: ignore[arg-type]
+        plot_state_timeline(spans(("a", RETRIED)), theme="drak")
     with pytest.raises(
         QueryError, match=r"Did you mean 'flow_name'\? The columns are: state_type, state_name, flow_name"
     ):

@@ -82,7 +82,7 @@ def test_no_api_url(no_url: None) -> None:
 
 
 @pytest.mark.parametrize(("is_enabled", "outcome"), [(True, "warning"), (False, "ok")])
-def test_a_server_that_prefect_would_start(no_url: None, is_enabled: bool, outcome: str) -> None:  # noqa: FBT001 - a parameter
+def test_a_server_that_prefect_would_start(no_url: None, is_enabled: bool, outcome: str) -> None:
     with temporary_settings({PREFECT_SERVER_EPHEMERAL_ENABLED: is_enabled}):
         row = told().loc["temporary server"]
     assert row["outcome"] == outcome

@@ -349,7 +349,7 @@ def test_no_control_touches_the_network() -> None:
         async def handle_async_request(self, request: object) -> None:
             asked.append(request)
 
-    explorer = RunExplorer(TaskRunQuery(), connection=Connection("http://127.0.0.1:9/api", transport=Refusing()))  # type: ignore[arg-type]
+    explorer = RunExplorer(TaskRunQuery(), connection=Connection("http://127.0.0.1:9/api", transport=Refusing()))
     for word, (put, _) in (SET | SET_OF_FLOW_RUNS).items():
         explorer.controls.fields[word].widget.value = put
     for _, choice in explorer.controls.window.choice.options:
