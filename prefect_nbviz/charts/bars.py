@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -62,16 +62,43 @@ def draw_bars(
         Pixels of height of the plot; 0 leaves it to the number of runs.
     """
     rows = _rows(intervals, runs)
-    shown = max(len(rows), plot // ROW, 1)
-    row = plot / shown or min(ROW, _TALLEST / shown)
     stays = _stays(intervals, rows, axis)
-    labels = state_labels(in_order_of_life(stays["key"].unique()))
-    entries = [*labels.values(), *([_OPEN] if stays["is_open"].any() else [])]
-    height = plot or max(row * len(rows), _SMALLEST)
+    return draw_stays(stays, rows["label"], axis, subtitle=subtitle, theme=theme, plot=plot)
+
+
+def draw_stays(
+    stays: pd.DataFrame,
+    labels: Collection[str],
+    axis: TimeAxis,
+    *,
+    subtitle: str,
+    theme: Theme,
+    plot: int = 0,
+    moments: Collection[str] = TERMINAL_STATE_TYPES,
+) -> go.Figure:
+    """Draw bars, or markers of moments, in rows.
+
+    Parameters
+    ----------
+    stays
+        For each its row's `label`, `run_id`, `key` (type and name of its state), `is_open`, `start` and `end` as the
+        axis writes them, `millis` in between, and the `hover` text.
+    labels
+        The labels of the rows, from the top.
+    axis, subtitle, theme, plot
+        Those of `draw_bars`.
+    moments
+        The state types that are drawn as markers where they begin.
+    """
+    shown = max(len(labels), plot // ROW, 1)
+    row = plot / shown or min(ROW, _TALLEST / shown)
+    states = state_labels(in_order_of_life(stays["key"].unique()))
+    entries = [*states.values(), *([_OPEN] if stays["is_open"].any() else [])]
+    height = plot or max(row * len(labels), _SMALLEST)
     fig = figure("Timeline", subtitle, theme=theme, plot=height, legend=entries)
-    fig.add_traces([*_traces(stays, labels, row, theme)])
+    fig.add_traces([*_traces(stays, states, row, theme, moments)])
     fig.update_layout(barmode="overlay", bargap=0.25, xaxis=axis.layout())
-    settings = {"type": "category", "categoryorder": "array", "categoryarray": [*rows["label"]], "showgrid": False}
+    settings = {"type": "category", "categoryorder": "array", "categoryarray": [*labels], "showgrid": False}
     return fig.update_yaxes(settings, range=[shown - 0.5, -0.5])
 
 
@@ -129,11 +156,15 @@ def _hovers(stays: pd.DataFrame, zone: ZoneInfo) -> Iterator[str]:
 
 
 def _traces(
-    stays: pd.DataFrame, labels: dict[tuple[str, str], str], row: float, theme: Theme
+    stays: pd.DataFrame,
+    labels: dict[tuple[str, str], str],
+    row: float,
+    theme: Theme,
+    moments: Collection[str],
 ) -> Iterator[go.Bar | go.Scatter]:
     groups: dict[Any, pd.DataFrame] = dict([*stays.groupby("key", sort=False)])
     for key, label in labels.items():
-        draw = _ends if key[0] in TERMINAL_STATE_TYPES else _bars
+        draw = _ends if key[0] in moments else _bars
         yield draw(groups[key], key, row, theme).update(name=label)
     still_open = stays[stays["is_open"]]
     if len(still_open):
