@@ -80,7 +80,9 @@ def plot_flow_run_graph(graph: pd.DataFrame, *, tz: str = "UTC", theme: Theme = 
     axis = TimeAxis.over(zone, *(runs[name].to_numpy() for name in ("start", "end", "is_open")))
     labels = unique_labels(runs["name"], [*runs["run_id"]])
     bars, subtitle = _bars(runs, labels, axis), _subtitle(graph, len(runs))
-    return draw_stays(bars, labels, axis, subtitle=subtitle, theme=theme, moments=()).update_layout(title_text=_TITLE)
+    fig = draw_stays(bars, labels, axis, subtitle=subtitle, theme=theme, moments=())
+    fig.layout.title.text = _TITLE
+    return fig
 
 
 def _timed(graph: pd.DataFrame) -> pd.DataFrame:
@@ -103,10 +105,10 @@ def _timed(graph: pd.DataFrame) -> pd.DataFrame:
         )
     return pd.DataFrame(
         {
-            "run_id": [*map(str, graph["run_id"])],
-            "name": [*map(run_name, graph["run_name"])],
+            "run_id": [*map(str, graph["run_id"].tolist())],
+            "name": [*map(run_name, graph["run_name"].tolist())],
             "kind": [*graph["run_kind"]],
-            "state_type": [*graph["state_type"]],
+            "state_type": [*map(str, graph["state_type"])],
             "start": start,
             "end": np.maximum(start, end),  # one that is open may be expected later, or the clocks differ
             "is_open": is_open,
@@ -146,12 +148,12 @@ def _subtitle(graph: pd.DataFrame, drawn: int) -> str:
 def _hovers(runs: pd.DataFrame, zone: ZoneInfo) -> Iterator[str]:
     words = ("name", "kind", "state_type", "start", "end", "is_open")
     for name, kind, state, start, end, is_open in runs[[*words]].itertuples(index=False, name=None):
-        length = duration_text(end - start)
-        lines = [f"<b>{message_lines(name)}</b>", f"{_KINDS.get(kind, 'run')}, now {safe(str(state))}"]
-        lines += [f"from {clock_text(start, zone)}{_OR_EXPECTED if state in _UNSTARTED else ''}"]
-        lines += (
-            [f"not ended after {length}"]
-            if is_open
-            else [f"to {clock_text(end, zone)}: {length} in all, waits included"]
+        lasted = duration_text(end - start)
+        yield "<br>".join(
+            (
+                f"<b>{message_lines(name)}</b>",
+                f"{_KINDS.get(kind, 'run')}, now {safe(state)}",
+                f"from {clock_text(start, zone)}{_OR_EXPECTED if state in _UNSTARTED else ''}",
+                f"not ended after {lasted}" if is_open else f"for {lasted}, waits included",
+            )
         )
-        yield "<br>".join(lines)
