@@ -185,7 +185,7 @@ def _bars(stays: pd.DataFrame, key: tuple[str, str], row: float, theme: Theme) -
     return _hover(stays) | {
         "type": "bar",
         "orientation": "h",
-        "base": [*stays["start"]],
+        "base": stays["start"].tolist(),
         "x": stays["millis"].to_numpy(dtype=float),
         "marker": marker,
     }
@@ -203,7 +203,7 @@ def _arrows(stays: pd.DataFrame, row: float, theme: Theme) -> dict[str, Any]:
 
 
 def _points(stays: pd.DataFrame, at: str, marker: dict[str, Any]) -> dict[str, Any]:
-    return _hover(stays) | {"type": "scatter", "mode": "markers", "x": [*stays[at]], "marker": marker}
+    return _hover(stays) | {"type": "scatter", "mode": "markers", "x": stays[at].tolist(), "marker": marker}
 
 
 def _edge(row: float, theme: Theme) -> dict[str, Any]:
@@ -216,5 +216,5 @@ def _size(row: float) -> float:
 
 
 def _hover(stays: pd.DataFrame) -> dict[str, Any]:
-    texts = {"y": [*stays["label"]], "customdata": [*stays["run_id"]], "hovertext": [*stays["hover"]]}
-    return texts | {"hovertemplate": HOVER}
+    texts = {"y": "label", "customdata": "run_id", "hovertext": "hover"}
+    return {word: stays[name].tolist() for word, name in texts.items()} | {"hovertemplate": HOVER}
