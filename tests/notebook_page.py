@@ -117,6 +117,13 @@ def wait_until_it_fits(element: Locator) -> None:
     element.page.wait_for_function("one => one.scrollWidth <= one.clientWidth + 1", arg=handle)
 
 
+def set_theme(page: Page, theme: str) -> None:
+    """Choose a theme from JupyterLab's menu."""
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).hover()
+    page.get_by_text(theme, exact=True).first.click()
+
+
 def open_tab(explorer: Locator, name: str) -> None:
     """Show a view."""
     explorer.get_by_role("tab", name=name, exact=True).click()

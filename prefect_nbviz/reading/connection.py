@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -238,7 +239,9 @@ class Server:
     async def _send(self, method: str, path: str, shape: Any, options: Mapping[str, Any]) -> Reply:
         import httpx  # noqa: PLC0415 - likewise
 
+        begin = time.perf_counter()
         response = await self._client.request(method, path, **options)  # type: ignore[arg-type]
+        self._gate.time(time.perf_counter() - begin, alike=(path, len(response.content).bit_length()))
         try:
             return Reply(msgspec.json.decode(response.content, type=shape), response.headers)
         except msgspec.DecodeError as error:

@@ -18,6 +18,9 @@ from prefect_nbviz.demo.server import PrivateServer
 NOT_FOR_VOILA = ("@jupyter-notebook/lab-extension", "@voila-dashboards/jupyterlab-preview")
 """Extensions of other front ends, with which Voila's page ends in errors of its own."""
 
+THEME = "jupyter/config/lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+"""Where the server of JupyterLab keeps the theme that a person has chosen."""
+
 
 @pytest.fixture(scope="module")  # while Playwright is there, this thread has a running loop, which others would meet
 def browser() -> Iterator[Browser]:
@@ -52,8 +55,12 @@ def excused() -> frozenset[str]:
 
 
 @pytest.fixture
-def notebook(browser: Browser, address: str, excused: frozenset[str]) -> Iterator[Callable[..., Page]]:
-    """Open the notebook; at the end, nothing must have gone wrong or out in the page."""
+def notebook(
+    browser: Browser, lab: tuple[Path, str], address: str, excused: frozenset[str]
+) -> Iterator[Callable[..., Page]]:
+    """Open the notebook in the light theme; at the end, nothing must have gone wrong or out in the page."""
+    folder, _ = lab
+    (folder.parent / THEME).unlink(missing_ok=True)  # the server keeps what the test before has chosen
     faults: list[str] = []
     strangers: set[str] = set()
 

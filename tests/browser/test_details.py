@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from notebook_page import PATIENCE, add_cells
+from notebook_page import PATIENCE, add_cells, set_theme
 from playwright.sync_api import Locator, Page, expect
 
 from prefect_nbviz.demo.lab import NOTEBOOK
@@ -91,7 +91,7 @@ def test_the_panel_of_a_run(notebook: Callable[..., Page], shots: Path) -> None:
     page.keyboard.press("Control+Enter")
     expect(panel.get_by_role("heading", level=3)).to_have_text("<img src=x onerror=alert(1)>")
     expect(panel.locator(".nbviz-stays")).to_contain_text("Completed")
-    _set_theme(page, "JupyterLab Dark")
+    set_theme(page, "JupyterLab Dark")
     expect(page.locator(".nbviz.nbviz-dark")).to_be_visible()
     assert _fits(panel)
     panel.screenshot(path=shots / "details-dark-narrow.png")
@@ -112,9 +112,3 @@ def _fits(panel: Locator) -> bool:
     """Say whether it is no wider than it may be, and no label of a fact is broken into lines."""
     labels = panel.locator("dt").evaluate_all("all => all.every(one => one.offsetHeight < 30)")
     return bool(labels and panel.evaluate("one => one.scrollWidth <= one.clientWidth && one.offsetWidth <= 280"))
-
-
-def _set_theme(page: Page, theme: str) -> None:
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.get_by_text("Theme", exact=True).hover()
-    page.get_by_text(theme, exact=True).first.click()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from notebook_page import PATIENCE, add_cells, wait_until_it_fits
+from notebook_page import PATIENCE, add_cells, set_theme, wait_until_it_fits
 from playwright.sync_api import Locator, Page, expect
 
 from prefect_nbviz import TaskRunQuery, query_from_json
@@ -180,13 +180,11 @@ def _fits_and_takes_the_theme(page: Page, bar: Locator, shots: Path) -> None:
         assert 0 <= box["x"] <= width - box["width"]
         page.screenshot(path=shots / f"filters-{width}.png")
         page.keyboard.press("Escape")
-    _set_theme(page, "JupyterLab Dark")
+    set_theme(page, "JupyterLab Dark")
     expect(page.locator(".nbviz").first).to_have_class(re.compile("nbviz-dark"))
     bar.get_by_role("button", name="+ Filter").click()
     page.screenshot(path=shots / "filters-dark.png")
     page.keyboard.press("Escape")
-    _set_theme(page, "JupyterLab Light")  # the server keeps it for the tests that follow
-    expect(page.locator(".nbviz").first).not_to_have_class(re.compile("nbviz-dark"))
 
 
 OVERLAPS = """element => {
@@ -210,12 +208,6 @@ def _bar(page: Page) -> Locator:
     expect(page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0, timeout=PATIENCE)
     expect(bar.get_by_role("button", name="Failed")).to_be_visible()
     return bar
-
-
-def _set_theme(page: Page, theme: str) -> None:
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.get_by_text("Theme", exact=True).hover()
-    page.get_by_text(theme, exact=True).first.click()
 
 
 def _chips(bar: Locator) -> Locator:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from notebook_page import PATIENCE, add_cells, open_tab, wait_until_it_fits
+from notebook_page import PATIENCE, add_cells, open_tab, set_theme, wait_until_it_fits
 from playwright.sync_api import Locator, Page, expect
 
 from prefect_nbviz.demo.lab import NOTEBOOK
@@ -104,13 +104,13 @@ def test_it_takes_the_theme_and_the_width_of_the_page(notebook: Callable[..., Pa
     open_tab(explorer, "Counts")
     title = _chart(explorer, COUNTS).locator(".gtitle").first
     expect(title).to_have_css("fill", "rgb(31, 35, 40)")
-    _set_theme(page, "JupyterLab Dark")
+    set_theme(page, "JupyterLab Dark")
     expect(explorer).to_have_class(re.compile("nbviz-dark"))
     expect(title).to_have_css("fill", "rgb(230, 237, 243)")
     explorer.screenshot(path=shots / "dark-counts.png")
     open_tab(explorer, "Table")
     explorer.screenshot(path=shots / "dark-table.png")
-    _set_theme(page, "JupyterLab Light")
+    set_theme(page, "JupyterLab Light")
     open_tab(explorer, "Counts")
     expect(title).to_have_css("fill", "rgb(31, 35, 40)")
 
@@ -144,9 +144,3 @@ def _states_in_table(explorer: Locator, rows: int) -> list[str]:
     expect(cells).to_have_count(rows)
     classes = [cell.get_attribute("class") or "" for cell in cells.all()]
     return [one.rpartition("nbviz-is-")[2].strip() for one in classes]
-
-
-def _set_theme(page: Page, theme: str) -> None:
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.get_by_text("Theme", exact=True).hover()
-    page.get_by_text(theme, exact=True).first.click()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from notebook_page import PATIENCE, add_cells, wait_until_it_fits
+from notebook_page import PATIENCE, add_cells, set_theme, wait_until_it_fits
 from playwright.sync_api import Locator, Page, expect
 
 from prefect_nbviz.demo.lab import NOTEBOOK
@@ -78,7 +78,7 @@ def test_a_person_watches_a_flow(notebook: Callable[..., Page], lab: tuple[Path,
     expect(panel.locator(".nbviz-watch-bar .nbviz-is-running")).to_have_attribute("title", "4 running")
     panel.screenshot(path=shots / "watch-running.png")
 
-    _set_theme(page, "JupyterLab Dark")
+    set_theme(page, "JupyterLab Dark")
     for text in (timeline.locator(".gtitle").first, timeline.locator(".ytick text").first):
         expect(text).to_have_css("fill", DARK)
     panel.screenshot(path=shots / "watch-running-dark.png")
@@ -90,7 +90,7 @@ def test_a_person_watches_a_flow(notebook: Callable[..., Page], lab: tuple[Path,
     expect(failures.locator("li")).to_have_count(4)
     expect(failures.locator("li").first).to_contain_text("mail server lost")
     panel.screenshot(path=shots / "watch-done-dark.png")
-    _set_theme(page, "JupyterLab Light")
+    set_theme(page, "JupyterLab Light")
     expect(timeline.locator(".gtitle").first).to_have_css("fill", LIGHT)
     panel.screenshot(path=shots / "watch-done.png")
 
@@ -109,9 +109,3 @@ def _says(panel: Locator, headline: str, status: str) -> None:
 
 def _is_drawn(timeline: Locator, subtitle: str) -> None:
     expect(timeline.locator(".gtitle-subtitle")).to_have_text(re.compile(f"^{subtitle}"), timeout=PATIENCE)
-
-
-def _set_theme(page: Page, theme: str) -> None:
-    page.get_by_role("menuitem", name="Settings", exact=True).click()
-    page.get_by_text("Theme", exact=True).hover()
-    page.get_by_text(theme, exact=True).first.click()
