@@ -13,7 +13,7 @@ from prefect_nbviz import frames
 from prefect_nbviz.charts.bars import draw_stays
 from prefect_nbviz.charts.clock import TimeAxis, clock_text, zone_of
 from prefect_nbviz.charts.style import figure, note
-from prefect_nbviz.charts.words import coverage, duration_text, message_lines, run_name, safe, unique_labels
+from prefect_nbviz.charts.words import coverage, cut, duration_text, message_lines, run_name, safe, unique_labels
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme
@@ -26,6 +26,7 @@ NEEDED = ("run_kind", "run_id", "run_name", "state_type", "start_time", "end_tim
 
 _MADE_BY = "read_flow_run_graph()"
 _MILLI = 1_000
+_NAME = 120  # letters of a name that hovers
 _TITLE = "Flow run graph"
 _WHOLE = "each bar is a whole run, waits included, in the colour of its present state type"
 _KINDS = {"task_run": "task run", "flow_run": "subflow run"}
@@ -151,7 +152,7 @@ def _hovers(runs: pd.DataFrame, zone: ZoneInfo) -> Iterator[str]:
         lasted = duration_text(end - start)
         yield "<br>".join(
             (
-                f"<b>{message_lines(name)}</b>",
+                f"<b>{message_lines(cut(name, _NAME))}</b>",
                 f"{_KINDS.get(kind, 'run')}, now {safe(state)}",
                 f"from {clock_text(start, zone)}{_OR_EXPECTED if state in _UNSTARTED else ''}",
                 f"not ended after {lasted}" if is_open else f"for {lasted}, waits included",
