@@ -12,8 +12,17 @@ import plotly.graph_objects as go
 from prefect_nbviz import frames
 from prefect_nbviz.charts.bars import draw_stays
 from prefect_nbviz.charts.clock import TimeAxis, clock_text, zone_of
-from prefect_nbviz.charts.style import figure, note
-from prefect_nbviz.charts.words import coverage, cut, duration_text, message_lines, run_name, safe, unique_labels
+from prefect_nbviz.charts.style import empty_figure
+from prefect_nbviz.charts.words import (
+    coverage,
+    cut,
+    duration_text,
+    joined,
+    message_lines,
+    run_name,
+    safe,
+    unique_labels,
+)
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme
@@ -76,7 +85,7 @@ def plot_flow_run_graph(graph: pd.DataFrame, *, tz: str = "UTC", theme: Theme = 
     frames.require(graph, NEEDED, made_by=_MADE_BY)
     zone = zone_of(tz)
     if graph.empty:
-        return note(figure(_TITLE, coverage(0, graph, held=0), theme=theme, plot=160), "No runs to draw", theme=theme)
+        return empty_figure(_TITLE, coverage(0, graph, held=0), "No runs to draw", theme=theme)
     runs = _longest(_timed(graph))
     axis = TimeAxis.over(zone, *(runs[name].to_numpy() for name in ("start", "end", "is_open")))
     labels = unique_labels(runs["name"], [*runs["run_id"]])
@@ -143,7 +152,7 @@ def _bars(runs: pd.DataFrame, labels: list[str], axis: TimeAxis) -> pd.DataFrame
 
 def _subtitle(graph: pd.DataFrame, drawn: int) -> str:
     longest = ", the longest" if drawn < len(graph) else ""
-    return f"{coverage(drawn, graph, held=len(graph))}{longest}; {_WHOLE}"
+    return joined(f"{coverage(drawn, graph, held=len(graph))}{longest}", _WHOLE)
 
 
 def _hovers(runs: pd.DataFrame, zone: ZoneInfo) -> Iterator[str]:
