@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import repeat
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import union_categoricals
 
 from prefect_nbviz import schema
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.states import STATE_TYPES
 
-Integers = npt.NDArray[np.int64]
-
 ATTRS = "prefect_nbviz"
 """The key of `frame.attrs` under which a frame says where it comes from and whether it is whole."""
+
+_PLACES = {state_type: place for place, state_type in enumerate(STATE_TYPES)}
 
 
 def state_type_dtype() -> pd.CategoricalDtype:
@@ -61,7 +62,7 @@ def empty(columns: tuple[schema.Column, ...]) -> pd.DataFrame:
 
 
 def micros(values: pd.Series[Any]) -> Integers:
-    """Give times as microseconds since 1970, or lengths of time as microseconds; what is missing is the least int64.
+    """Give times as microseconds since 1970, or lengths of time as microseconds; `UNKNOWN` where it is missing.
 
     Raises
     ------
@@ -138,13 +139,20 @@ def _series(values: Any, dtype: str) -> pd.Series[Any]:
         case schema.DURATION:
             return pd.Series(values, dtype="timedelta64[us]")
         case schema.STATE_TYPE:
-            return pd.Series(pd.Categorical(values).set_categories([*STATE_TYPES], ordered=True))
+            return _state_types(values)
         case schema.REPEATED_TEXT:
             return _repeated(values)
         case schema.TUPLE:
             return pd.Series(_objects(values), dtype="object")
         case _:
             return pd.Series(values, dtype=dtype)
+
+
+def _state_types(values: Any) -> pd.Series[Any]:
+    if not isinstance(values, list):
+        return pd.Series(pd.Categorical(values).set_categories([*STATE_TYPES], ordered=True))
+    codes = np.fromiter(map(_PLACES.get, values, repeat(-1)), dtype=np.int8, count=len(values))
+    return pd.Series(pd.Categorical.from_codes(codes, dtype=state_type_dtype()))
 
 
 def _repeated(values: Any) -> pd.Series[Any]:

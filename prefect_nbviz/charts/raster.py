@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.blocks import Blocks
-from prefect_nbviz.charts.clock import Integers, TimeAxis, span_text
+from prefect_nbviz.charts.clock import TimeAxis, span_text
 from prefect_nbviz.charts.pixels import Cells
 from prefect_nbviz.charts.png import png_address
 from prefect_nbviz.charts.stays import Stays

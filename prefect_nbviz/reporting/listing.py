@@ -10,7 +10,6 @@ import pandas as pd
 
 from prefect_nbviz.charts.words import NONE, duration_text
 
-_MICRO = pd.Timedelta(1, "us")
 _LONGEST = 600  # letters of one text: the rest of a message is a traceback
 
 
@@ -122,7 +121,7 @@ def share_text(part: int, whole: int) -> str:
 
 def length(value: Any) -> Cell:
     """Give a length of time."""
-    return Cell("" if pd.isna(value) else duration_text(value // _MICRO))
+    return Cell("" if pd.isna(value) else duration_text(value))
 
 
 def moment(value: Any, zone: Any) -> Cell:

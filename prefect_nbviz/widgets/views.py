@@ -13,6 +13,7 @@ import traitlets
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
+from prefect_nbviz.widgets.chart_view import UTC
 from prefect_nbviz.widgets.code import CodeView
 from prefect_nbviz.widgets.counts import CountsView
 from prefect_nbviz.widgets.durations import DurationsView
@@ -22,8 +23,6 @@ from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.spent import TimeView
 from prefect_nbviz.widgets.stays import StaysView
 from prefect_nbviz.widgets.table import RunTable
-
-_UTC = ZoneInfo("UTC")
 
 
 class RunViews(ipw.Tab):
@@ -40,7 +39,7 @@ class RunViews(ipw.Tab):
     selected = traitlets.Tuple()
     """The ids of the runs that are chosen."""
 
-    def __init__(self, page: Page, *, zone: ZoneInfo = _UTC) -> None:
+    def __init__(self, page: Page, *, zone: ZoneInfo = UTC) -> None:
         self.table = RunTable(zone=zone)
         self.counts = CountsView(page, zone=zone)
         self.timeline = StaysView(page, zone=zone)
@@ -101,11 +100,6 @@ class RunViews(ipw.Tab):
     def clear_intervals(self, of: Any) -> None:
         """Show no stays, as long as there are none of the runs that are shown."""
         self.show_intervals(frames.empty(schema.INTERVALS), frames.empty(schema.TASK_RUNS), of=of)
-
-    def draw_all(self) -> None:
-        """Draw also the tabs that are not in front."""
-        while self._waiting:
-            self._waiting.pop(next(iter(self._waiting)))()
 
     @contextmanager
     def drawn_once(self) -> Iterator[None]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 import pytest
 from long_history import long_history
-from playwright.sync_api import Browser
 from widget_page import WidgetPage
 
 from prefect_nbviz import bins
@@ -39,13 +37,9 @@ DIMMED = """() => [...document.querySelectorAll(".point path, path.point")]
   .filter((path) => path.getBoundingClientRect().width && getComputedStyle(path).opacity < 0.5).length"""
 
 
-@pytest.fixture(scope="module")
-def view(browser: Browser) -> Iterator[WidgetPage]:
-    page = browser.new_page(viewport={"width": 1000, "height": 700})
-    view = WidgetPage(page)
-    yield view
-    page.close()
-    assert not view.faults
+@pytest.fixture(autouse=True)
+def is_wide(view: WidgetPage) -> None:
+    view.page.set_viewport_size({"width": 1000, "height": 700})
 
 
 def counts_of(by: str) -> Chart:

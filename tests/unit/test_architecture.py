@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import builtins
+import doctest
 import re
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import prefect_nbviz
 PACKAGE = Path(prefect_nbviz.__file__).parent
 
 FLOORS = {
+    "arrays": 0,
     "states": 0,
     "errors": 0,
     "schema": 1,
@@ -124,6 +127,19 @@ def test_the_public_names_are_sorted_and_there() -> None:
     assert set(prefect_nbviz.__all__) == set(prefect_nbviz._HOMES)
     for name in prefect_nbviz.__all__:
         assert getattr(prefect_nbviz, name).__doc__, f"{name} has no docstring"
+
+
+@pytest.mark.parametrize("name", prefect_nbviz.__all__)
+def test_a_person_can_copy_the_examples(name: str) -> None:
+    told = doctest.DocTestParser().get_examples(getattr(prefect_nbviz, name).__doc__)
+    code = "".join(one.source for one in told if not one.options.get(doctest.SKIP))
+    used, made = set(), {"pd", "datetime", "UTC", *prefect_nbviz.__all__, *dir(builtins)}
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else made).add(node.id)
+        elif isinstance(node, ast.ImportFrom):
+            made |= {alias.name for alias in node.names}
+    assert used <= made
 
 
 def test_the_readme_has_every_public_name_in_a_table() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -38,13 +37,6 @@ def server() -> FakeServer:
     fake.flow_runs = [flow_run(1, expected_start_time=MOMENT)]
     fake.headers = {"Date": format_datetime(datetime.now(UTC), usegmt=True)}
     return fake
-
-
-@pytest.fixture
-def dead_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}/api"
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import traceback
 
 import httpx
@@ -24,13 +23,6 @@ from prefect_nbviz.errors import (
 )
 
 KEY = "pnu_thisisasecretkey"
-
-
-@pytest.fixture
-def dead_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}/api"
 
 
 @pytest.fixture
