@@ -29,7 +29,8 @@ settings.load_profile("prefect_nbviz")
 
 
 def pytest_configure() -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the servers are stopped then too
+    for number in (signal.SIGTERM, signal.SIGINT):  # so that the servers are stopped then too; a script's background
+        signal.signal(number, signal.default_int_handler)  # process ignores SIGINT, with which a worker is ended
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
