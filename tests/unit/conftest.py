@@ -14,7 +14,8 @@ from traitlets.config import Config
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[InteractiveShell]:
-    quick = Config(HistoryManager={"enabled": False}, InteractiveShell={"cache_size": 0})  # nothing to collect at the end
+    # Without a cache there is nothing to collect at the end.
+    quick = Config(HistoryManager={"enabled": False}, InteractiveShell={"cache_size": 0})
     shell = InteractiveShell(ipython_dir=str(tmp_path), config=quick)
     shell.extension_manager.load_extension("prefect_nbviz")
     yield shell
