@@ -7,15 +7,13 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import union_categoricals
 
 from prefect_nbviz import schema
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.states import STATE_TYPES
-
-Integers = npt.NDArray[np.int64]
 
 ATTRS = "prefect_nbviz"
 """The key of `frame.attrs` under which a frame says where it comes from and whether it is whole."""
@@ -64,7 +62,7 @@ def empty(columns: tuple[schema.Column, ...]) -> pd.DataFrame:
 
 
 def micros(values: pd.Series[Any]) -> Integers:
-    """Give times as microseconds since 1970, or lengths of time as microseconds; what is missing is the least int64.
+    """Give times as microseconds since 1970, or lengths of time as microseconds; `UNKNOWN` where it is missing.
 
     Raises
     ------

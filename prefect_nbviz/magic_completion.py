@@ -17,7 +17,9 @@ from prefect_nbviz.magic_lines import FLAGS, KINDS, SINGLE, options_of, split
 from prefect_nbviz.query import FlowRunQuery
 from prefect_nbviz.states import STATE_NAMES, STATE_TYPES
 
-_MAGIC = re.compile(r"\s*(?:[\w\s.,]+=\s*)?%?(?P<magic>prefect_(?:runs|states|explore))\s+(?P<rest>.*)", re.DOTALL)
+_MAGIC = re.compile(
+    r"\s*(?:[\w\s.,]+=\s*)?%?(?P<magic>prefect_(?:runs|states|explore))\s+(?P<before>.*?)(?P<fragment>\S*)", re.DOTALL
+)
 _MORE = {"prefect_explore": ("--tz",), "prefect_states": ("--exact",)}
 _WORDS = {
     **dict.fromkeys((*FLAGS, "exact"), ("yes", "no")),
@@ -84,7 +86,7 @@ def completions(text: str, names: Mapping[str, Any]) -> tuple[str, list[str]]:
     found = _MAGIC.fullmatch(text)
     if not found:
         return "", []
-    before, fragment = re.fullmatch(r"(.*?)(\S*)", found["rest"], re.DOTALL).groups()  # type: ignore[union-attr]
+    before, fragment = found["before"], found["fragment"]
     try:
         tokens = shlex.split(before)
     except ValueError:  # within quotation marks

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from new_servers import Servers, filled, server_with
 
 from prefect_nbviz.demo.server import PrivateServer
 
@@ -30,15 +33,27 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def demo_server() -> Iterator[PrivateServer]:
-    """A server with the whole history, a flow run that goes on and one that stays paused."""
-    with PrivateServer() as server:
-        server.fill()
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def new_server(shared: Path) -> Servers:
+    """Start a server without runs; all but the first begin with its empty tables, which take half of a start to make."""
+    return functools.partial(server_with, shared / "empty.db", PrivateServer)
+
+
+@pytest.fixture(scope="session")
+def demo_server(shared: Path, new_server: Servers) -> Iterator[PrivateServer]:
+    """This worker's server with the whole history, a flow run that goes on and one that stays paused."""
+    with server_with(shared / "history.db", functools.partial(filled, new_server)) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def empty_server() -> Iterator[PrivateServer]:
-    """A server without runs."""
-    with PrivateServer() as server:
+def empty_server(new_server: Servers) -> Iterator[PrivateServer]:
+    """This worker's server without runs."""
+    with new_server() as server:
         yield server

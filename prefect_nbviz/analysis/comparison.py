@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import frames, tables
-from prefect_nbviz.analysis.groups import HOURS, Groups, Integers, words
+from prefect_nbviz.analysis.groups import HOURS, Groups, words
 from prefect_nbviz.analysis.two_samples import (
     ALPHA,
     failure_p_value,
@@ -21,6 +21,7 @@ from prefect_nbviz.analysis.two_samples import (
     order_p_value,
 )
 from prefect_nbviz.analysis.units import Outcomes, Units
+from prefect_nbviz.arrays import Integers, Numbers
 from prefect_nbviz.errors import FrameError, QueryError, did_you_mean
 from prefect_nbviz.task_keys import code_hash, task_name
 
@@ -238,8 +239,8 @@ def _findings(numbers: Mapping[str, Any]) -> list[str | None]:
     return found
 
 
-def _rate(ended: Integers, failed: Integers) -> npt.NDArray[np.float64]:
-    rates: npt.NDArray[np.float64] = failed / np.maximum(ended, 1)
+def _rate(ended: Integers, failed: Integers) -> Numbers:
+    rates: Numbers = failed / np.maximum(ended, 1)
     return rates
 
 

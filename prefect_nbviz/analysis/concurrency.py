@@ -10,11 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import frames, schema, tables
+from prefect_nbviz.arrays import Flags, Integers
 from prefect_nbviz.errors import FrameError, QueryError, did_you_mean
 from prefect_nbviz.frames import micros
-
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 NEEDED = ("run_id", "state_type", "start_time", "end_time", "is_open")
 """The columns of `schema.INTERVALS` that runs at once are counted from."""

@@ -7,20 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import frames, tables
 from prefect_nbviz.analysis.dependencies import Dependencies
+from prefect_nbviz.arrays import UNKNOWN, Integers
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.frames import micros
 
-Integers = npt.NDArray[np.int64]
-
 NEEDED = ("task_run_id", "name", "state_type", "state_name", "start_time", "end_time", "upstream_task_run_ids")
 """The columns of `schema.TASK_RUNS` that the path is found from."""
-
-_NONE = np.iinfo(np.int64).min  # where a time or a length is missing
 
 
 def critical_path(task_runs: pd.DataFrame) -> pd.DataFrame:
@@ -116,7 +112,7 @@ def _in_order(task_runs: pd.DataFrame) -> tuple[Integers, Integers, Integers]:
     """Give the rows in the order of their start, and start and end of the first of them: all that have both."""
     end = micros(task_runs["end_time"])
     start = np.where(task_runs["start_time"].isna(), end, micros(task_runs["start_time"]))
-    is_timed = (end != _NONE) & (start <= end)
+    is_timed = (end != UNKNOWN) & (start <= end)
     order = np.lexsort((end, start, ~is_timed))
     first = order[: is_timed.sum()]
     return order, start[first], end[first]
@@ -126,10 +122,10 @@ def _data(task_runs: pd.DataFrame, found: Dependencies) -> dict[str, Any]:
     count, ids = len(found.start), task_runs["task_run_id"].to_numpy(dtype=object)
     link = found.last_links
     waited_for = np.append(found.upstream, -1)[link]
-    ready = np.append(found.ready, _NONE)[link]
+    ready = np.append(found.ready, UNKNOWN)[link]
     slack, saving = found.slack_and_saving() if count else (found.start, found.start)
     times = {"start_time": found.start, "end_time": found.end, "ready_time": ready}
-    wait = np.where(link < 0, _NONE, found.start - ready)
+    wait = np.where(link < 0, UNKNOWN, found.start - ready)
     lengths = {"duration": found.end - found.start, "wait": wait, "slack": slack, "saving": saving}
     return {
         **{name: task_runs[name] for name in ("task_run_id", "name", "state_type", "state_name")},
@@ -161,7 +157,7 @@ def _unlinked(found: Dependencies) -> int:
 
 
 def _filled(values: Integers, count: int) -> Integers:
-    return np.append(values, np.full(count - len(values), _NONE))
+    return np.append(values, np.full(count - len(values), UNKNOWN))
 
 
 def _times(micros: Integers) -> pd.DatetimeIndex:

@@ -9,10 +9,8 @@ from itertools import chain, repeat
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+from prefect_nbviz.arrays import UNKNOWN, Flags, Integers
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Dependencies:
     @cached_property
     def last_links(self) -> Integers:
         """For each task run its link that allowed it to start last, -1 if it has none; of equal ones the first."""
-        latest = np.full(len(self.start), np.iinfo(np.int64).min)
+        latest = np.full(len(self.start), UNKNOWN)
         np.maximum.at(latest, self.run, self.ready)
         last = np.flatnonzero(self.ready == latest[self.run])
         order = last[np.lexsort((self.upstream[last], self.run[last]))]

@@ -8,14 +8,12 @@ from datetime import timedelta, tzinfo
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import bins, frames, percentiles, tables
 from prefect_nbviz.analysis.groups import Groups, words
-from prefect_nbviz.analysis.moments import UNKNOWN, micros
-
-Integers = npt.NDArray[np.int64]
+from prefect_nbviz.arrays import UNKNOWN, Flags, Integers
+from prefect_nbviz.frames import micros
 
 _PERCENTS = {"min": 0, "p50": 50, "p90": 90, "p95": 95, "p99": 99, "max": 100}
 _BAND = {"p10": 10, "p50": 50, "p90": 90}
@@ -148,7 +146,7 @@ def duration_trend(
 
 
 def _trend(
-    groups: Groups, is_timed: npt.NDArray[np.bool_], start: Integers, durations: pd.Series[Any], binned: tuple[str, str]
+    groups: Groups, is_timed: Flags, start: Integers, durations: pd.Series[Any], binned: tuple[str, str]
 ) -> pd.DataFrame:
     begin, end = (pd.Timestamp(one, unit="us", tz="UTC") for one in (start.min(), start.max()))
     edges = bins.edges(begin, end, *binned).as_unit("us")

@@ -8,14 +8,12 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.analysis.groups import Groups, words
+from prefect_nbviz.arrays import Integers, Numbers
 from prefect_nbviz.states import FAILURE_TYPES, TERMINAL_STATE_TYPES
-
-Numbers = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
 """How often an interval holds the rate, were the same done again and again."""
@@ -24,14 +22,15 @@ _COUNTED = {"completed": "COMPLETED", "failed": "FAILED", "crashed": "CRASHED", 
 
 
 def failure_rates(runs: pd.DataFrame, *, by: str | Sequence[str] = "flow_name", tz: str = "UTC") -> pd.DataFrame:
-    """Give which share of the runs that passed or failed did fail, by any columns, with how sure that is.
+    """Give the share of runs that failed, for each value of any columns, and how sure it is.
 
     Only runs that are COMPLETED, FAILED or CRASHED count. Those that were cancelled, and those that have not ended,
     are counted apart: nobody knows whether they would have failed.
 
     The interval is Wilson's at 95 %: of n runs of which k failed, with z = 1.95996, its middle is
-    (k + z² / 2) / (n + z²), and it reaches z / (n + z²) * sqrt(k (n - k) / n + z² / 4) to both sides. It takes runs
-    to fail independently of each other with one probability: those that a common cause brought down are fewer.
+    (k + z² / 2) / (n + z²), and it reaches z / (n + z²) * sqrt(k (n - k) / n + z² / 4) to both sides. It assumes that
+    runs fail independently of each other, with one probability: where one cause brings down many runs, the interval is
+    too narrow.
 
     Parameters
     ----------
@@ -81,7 +80,7 @@ def failure_rates(runs: pd.DataFrame, *, by: str | Sequence[str] = "flow_name", 
 
 
 def _table(groups: Groups, state_type: pd.Series[Any]) -> pd.DataFrame:
-    def count(*types: str) -> npt.NDArray[np.int64]:
+    def count(*types: str) -> Integers:
         is_one = state_type.isin(types).to_numpy(dtype=bool)
         return np.bincount(groups.number[is_one[groups.run]], minlength=len(groups))
 
@@ -101,7 +100,7 @@ def _table(groups: Groups, state_type: pd.Series[Any]) -> pd.DataFrame:
     return frames.typed({name: data[name] for name in schema.names(tables.FAILURE_RATES)}, tables.FAILURE_RATES)
 
 
-def wilson(failed: npt.NDArray[np.int64], ended: npt.NDArray[np.int64]) -> tuple[Numbers, Numbers]:
+def wilson(failed: Integers, ended: Integers) -> tuple[Numbers, Numbers]:
     """Give the ends of the interval for each pair of numbers; missing where none ended.
 
     Examples
@@ -117,5 +116,5 @@ def wilson(failed: npt.NDArray[np.int64], ended: npt.NDArray[np.int64]) -> tuple
     return np.where(ended == 0, np.nan, low), np.where(ended == 0, np.nan, high)
 
 
-def _shares(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> Numbers:
+def _shares(part: Integers, whole: Integers) -> Numbers:
     return np.where(whole == 0, np.nan, part / np.maximum(whole, 1))

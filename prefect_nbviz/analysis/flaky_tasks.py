@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import frames, tables
+from prefect_nbviz.arrays import UNKNOWN, Flags, Integers
 from prefect_nbviz.states import FAILURE_TYPES
 from prefect_nbviz.task_keys import task_name
-
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 VERDICTS = ("broken", "flaky", "stable")
 """What is said of a task, the worst first."""
@@ -234,5 +231,5 @@ def _sums(number: Integers, count: int) -> Integers:
 
 
 def _times(micros: Integers) -> pd.DatetimeIndex:
-    missing = np.where(micros == _NEVER, np.iinfo(np.int64).min, micros)
+    missing = np.where(micros == _NEVER, UNKNOWN, micros)
     return pd.DatetimeIndex(missing.astype("datetime64[us]"), tz="UTC")

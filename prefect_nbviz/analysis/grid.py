@@ -10,11 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import frames, percentiles, schema, tables
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.errors import QueryError
 from prefect_nbviz.states import FAILURE_TYPES
 from prefect_nbviz.task_keys import task_name
-
-Integers = npt.NDArray[np.int64]
 
 WORST_FIRST = (
     "FAILED",

@@ -8,13 +8,11 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import forms, frames, schema
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.errors import QueryError, did_you_mean
-
-Integers = npt.NDArray[np.int64]
 
 HOURS = ("hour", "hour_of_day")
 """Words that stand for the hour of `expected_start_time`, where no column has that name."""

@@ -11,12 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import frames, schema
+from prefect_nbviz.arrays import Flags, Integers
 from prefect_nbviz.errors import FrameError, QueryError
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import STATE_TYPES, TERMINAL_STATE_TYPES
-
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 NEEDED = ("run_kind", "run_id", "run_name", "flow_run_id", "state_type", "state_name", "timestamp", "message")
 """The columns of `schema.STATES` that intervals are made of."""

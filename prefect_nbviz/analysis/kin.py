@@ -12,11 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import union_categoricals
 
+from prefect_nbviz.arrays import Flags, Integers
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.states import FAILURE_TYPES
-
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 NOT_READY = "NotReady"
 """The name of the state of a run that never began, since an upstream did not complete."""

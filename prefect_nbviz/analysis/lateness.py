@@ -9,15 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import frames, percentiles, schema, tables
 from prefect_nbviz.analysis.groups import Groups, words
 from prefect_nbviz.analysis.intervals import utc
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.errors import QueryError
-
-Integers = npt.NDArray[np.int64]
 
 LATE_AFTER = timedelta(seconds=15)
 """From when on Prefect's server marks a run Late, unless it is set otherwise."""

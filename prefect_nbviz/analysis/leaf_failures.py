@@ -7,17 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import frames, tables
 from prefect_nbviz.analysis import kin
 from prefect_nbviz.analysis.failures import failed_times, failure_patterns
 from prefect_nbviz.analysis.kin import Kin
+from prefect_nbviz.arrays import Flags, Integers
 from prefect_nbviz.states import FAILURE_TYPES
-
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 _OF_OTHERS = (
     r"^\d+/\d+ states (?:failed|are not final)|^(?:Flow|Task) run failed due to timeout: \w*RunTimeoutError"

@@ -12,10 +12,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import frames
-from prefect_nbviz.analysis.moments import Integers, micros, moment_text
+from prefect_nbviz.analysis.moments import moment_text
+from prefect_nbviz.arrays import Flags, Integers
+from prefect_nbviz.frames import micros
 from prefect_nbviz.states import STATE_TYPES, TERMINAL_STATE_TYPES
 
-Flags = npt.NDArray[np.bool_]
 Odd = tuple[str, Integers, Callable[[int], str]]
 """A problem, the numbers of the runs that have it, and what gives the sentence for a number."""
 

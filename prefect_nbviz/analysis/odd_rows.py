@@ -8,15 +8,15 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import frames
-from prefect_nbviz.analysis.moments import UNKNOWN, Integers, micros, moment_text
+from prefect_nbviz.analysis.moments import moment_text
+from prefect_nbviz.arrays import UNKNOWN, Flags, Integers
+from prefect_nbviz.frames import micros
 from prefect_nbviz.query import RunKind
 from prefect_nbviz.states import TERMINAL_STATE_TYPES
 
-Flags = npt.NDArray[np.bool_]
 Finding = tuple[str, RunKind, pd.DataFrame, list[str]]
 """A problem, what kind of run has it, `run_id`, `run_name` and `flow_name` of these, and a sentence for each."""
 

@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import frames, tables
 from prefect_nbviz.analysis.groups import Groups, words
+from prefect_nbviz.arrays import Flags, Integers, Numbers
 from prefect_nbviz.errors import QueryError
-
-Integers = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.float64]
 
 LEAST_RUNS = 5
 """Runs that a group holds at least, so that one of them can be an outlier."""
@@ -122,7 +119,7 @@ def _table(
     runs: pd.DataFrame,
     ids: str,
     scored: tuple[Integers, pd.DataFrame, Numbers],
-    is_out: npt.NDArray[np.bool_],
+    is_out: Flags,
     lengths: Integers,
     number: Integers,
 ) -> pd.DataFrame:

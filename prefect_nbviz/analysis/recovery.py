@@ -15,14 +15,12 @@ import pandas as pd
 from prefect_nbviz import frames, percentiles, tables
 from prefect_nbviz.analysis.groups import Groups, words
 from prefect_nbviz.analysis.intervals import utc
+from prefect_nbviz.arrays import UNKNOWN, Flags, Integers
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import FAILURE_TYPES
 
-Integers = npt.NDArray[np.int64]
-
 _ENDED = ("COMPLETED", *FAILURE_TYPES)
-_NONE = np.iinfo(np.int64).min  # where a time or a length is missing
 _PERCENTS = {"median": 50, "p95": 95, "longest": 100}
 
 
@@ -104,10 +102,8 @@ def recovery_table(
 
     Raises
     ------
-    FrameError
-        `runs` lacks a column, or does not say when it was read.
-    QueryError
-        There is no such column, or `as_of` has no time zone.
+    FrameError, QueryError
+        As `outages`.
 
     See Also
     --------
@@ -152,7 +148,7 @@ class _Ends:
     after: Integers
     """Where what follows each of them is."""
 
-    is_open: npt.NDArray[np.bool_]
+    is_open: Flags
     """Whether that is another group, or nothing."""
 
     as_of: int
@@ -214,7 +210,7 @@ def _recovery(ends: _Ends) -> dict[str, Any]:
         "runs": np.bincount(ends.group, minlength=count),
         "outages": number,
         "is_down": is_down,
-        "down_since": _times(np.where(is_down, since, _NONE)),
+        "down_since": _times(np.where(is_down, since, UNKNOWN)),
         **{word: _lengths(some, has_none) for word, some in zip(_PERCENTS, found.T, strict=True)},
         "down": down.astype("timedelta64[us]"),
         "observed": observed.astype("timedelta64[us]"),
@@ -241,5 +237,5 @@ def _times(micros: Integers) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(micros.astype("datetime64[us]"), tz="UTC")
 
 
-def _lengths(micros: Integers, is_missing: npt.NDArray[np.bool_]) -> npt.NDArray[np.timedelta64]:
-    return np.where(is_missing, _NONE, micros).astype("timedelta64[us]")
+def _lengths(micros: Integers, is_missing: Flags) -> npt.NDArray[np.timedelta64]:
+    return np.where(is_missing, UNKNOWN, micros).astype("timedelta64[us]")

@@ -6,15 +6,13 @@ import copy
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.analysis.groups import HOURS, Groups, words
+from prefect_nbviz.arrays import UNKNOWN, Flags, Integers
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.frames import micros
-
-Integers = npt.NDArray[np.int64]
 
 PARTS = tuple(column.name for column in tables.TIME_SPENT if column.dtype == schema.DURATION)[:-2]
 """What the time of a run is divided into; the last one is what the others leave."""
@@ -170,11 +168,11 @@ def part_of(state_type: str, state_name: str) -> str:
     return state_type.lower() if state_type in {"PENDING", "RUNNING", "PAUSED", "CANCELLING"} else "other"
 
 
-def _lengths(intervals: pd.DataFrame, run: Integers, runs: int) -> tuple[Integers, npt.NDArray[np.bool_]]:
+def _lengths(intervals: pd.DataFrame, run: Integers, runs: int) -> tuple[Integers, Flags]:
     """Give the microseconds of each run in each of `PARTS`, and whether it is still in its last state."""
     start, end = (micros(intervals[column]) for column in ("start_time", "end_time"))
     _check(run, start, end)
-    begin, finish = np.full(runs, np.iinfo(np.int64).max), np.full(runs, np.iinfo(np.int64).min)
+    begin, finish = np.full(runs, np.iinfo(np.int64).max), np.full(runs, UNKNOWN)
     np.minimum.at(begin, run, start)
     np.maximum.at(finish, run, end)
     lengths = np.zeros((runs, len(PARTS)), dtype=np.int64)
@@ -216,7 +214,7 @@ def _joined(first: pd.DataFrame, runs: pd.DataFrame, by: list[str]) -> tuple[pd.
     return first.assign(**{name: found[name].array for name in columns}), len(distinct) - len(first)
 
 
-def _table(groups: Groups, lengths: Integers, is_open: npt.NDArray[np.bool_]) -> pd.DataFrame:
+def _table(groups: Groups, lengths: Integers, is_open: Flags) -> pd.DataFrame:
     sums = np.zeros((len(groups), len(PARTS)), dtype=np.int64)
     np.add.at(sums, groups.number, lengths[groups.run])
     parts = dict(zip(PARTS, sums.T.astype("timedelta64[us]"), strict=True))

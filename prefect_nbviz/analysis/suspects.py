@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from prefect_nbviz import frames, tables
-from prefect_nbviz.analysis.moments import Integers
 from prefect_nbviz.analysis.odd_histories import Histories
 from prefect_nbviz.analysis.odd_rows import MICROS_OF_LEEWAY, Finding, Rows, as_of, between
 from prefect_nbviz.analysis.problems import PROBLEMS
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.query import RunKind
 

@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from prefect_nbviz.arrays import Integers, Numbers
 from prefect_nbviz.errors import MissingPackageError
-
-Integers = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.float64]
 
 ALPHA = 0.05
 """The p-value up to which a difference is not taken for chance."""

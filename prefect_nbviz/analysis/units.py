@@ -10,10 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import percentiles
-from prefect_nbviz.analysis.groups import Integers
+from prefect_nbviz.arrays import Flags, Integers
 from prefect_nbviz.states import FAILURE_TYPES
-
-Flags = npt.NDArray[np.bool_]
 
 _CACHED = "Cached"
 

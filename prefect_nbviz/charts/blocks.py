@@ -7,8 +7,8 @@ from typing import Self
 
 import numpy as np
 
-from prefect_nbviz.charts.clock import Integers
-from prefect_nbviz.charts.pixels import Cells, Numbers
+from prefect_nbviz.arrays import Integers, Numbers
+from prefect_nbviz.charts.pixels import Cells
 
 SIDES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 """Pixels that the sides of blocks may have."""

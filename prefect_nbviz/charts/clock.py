@@ -12,10 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import forms
+from prefect_nbviz.arrays import Flags, Integers
 from prefect_nbviz.charts.words import safe
-
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 _DATE = "\n%b %-d, %Y"
 TICKS = [

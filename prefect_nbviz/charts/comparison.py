@@ -10,11 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
-from prefect_nbviz.charts.clock import Integers
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.scales import Scale
-from prefect_nbviz.charts.style import HOVER, figure, note, palette
-from prefect_nbviz.charts.words import coverage, duration_text, message_lines, safe
+from prefect_nbviz.charts.style import HOVER, empty_figure, palette
+from prefect_nbviz.charts.words import coverage, duration_text, joined, message_lines, safe
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme
 
@@ -25,7 +25,6 @@ _COLORS: dict[Theme, dict[str, str]] = {
     "light": {"slower": "#c2410c", "faster": "#2166ac"},
     "dark": {"slower": "#f59a5c", "faster": "#6bb0e0"},
 }
-_MICRO = pd.Timedelta(1, unit="us")
 _DOT, _TICKS = 10, 4
 _AFTER_DOT = "\u2002"  # a space that is kept, so that text does not begin in a dot
 _WIDE, _THIN = 5, 2  # pixels of a line
@@ -69,9 +68,9 @@ def plot_comparison(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
     """
     frames.require(table, schema.names(tables.COMPARISON), made_by="compare_runs()")
     groups = Groups.of(table.rename(columns={"runs_before": "runs"}))
-    drawn, subtitle = table.head(len(groups.drawn)), _subtitle(table, len(groups.drawn))
+    drawn, subtitle = table.head(len(groups.drawn)), _subtitle(groups, table)
     if drawn.empty:
-        return note(figure(_TITLE, subtitle, theme=theme, plot=160), "No runs to compare", theme=theme)
+        return empty_figure(_TITLE, subtitle, "No runs to compare", theme=theme)
     is_sure = (drawn["p_duration_holm"] <= _ALPHA).to_numpy()
     lengths = {side: np.maximum(micros(drawn[f"p50_{side}"]), -1) for side in ("before", "after")}  # -1: none
     scale = _scale(lengths)
@@ -95,20 +94,18 @@ def _scale(lengths: dict[str, Integers]) -> Scale:
     return Scale.of(both[both >= 0] if (both >= 0).any() else np.zeros(1, dtype=np.int64))
 
 
-def _subtitle(table: pd.DataFrame, drawn: int) -> str:
+def _subtitle(groups: Groups, table: pd.DataFrame) -> str:
     about = table.attrs.get(frames.ATTRS, {})
-    parts = []
+    sides = []
     for side in ("before", "after"):
         said, runs = about.get(side, {}), about.get(side, {}).get("runs", int(table[f"runs_{side}"].sum()))
         held = pd.DataFrame()
         held.attrs[frames.ATTRS] = said
-        parts.append(f"{side}: {coverage(runs, held, held=runs)}")
-    if len(table) > drawn:
-        found = int(table["finding"].iloc[drawn:].notna().sum())
-        parts.append(f"{len(table) - drawn:,} more rows are not drawn, {found:,} of them with a finding")
+        sides.append(f"{side}: {coverage(runs, held, held=runs)}")
+    found = int(table["finding"].iloc[len(groups.drawn) :].notna().sum())
     tests = int(about.get("tests", 0))
-    parts.append("no tests" if not tests else f"{tests:,} tests, corrected by Holm" if tests > 1 else "1 test")
-    return "; ".join(parts)
+    tested = "no tests" if not tests else f"{tests:,} tests, corrected by Holm" if tests > 1 else "1 test"
+    return joined(*sides, groups.left_out(f", {found:,} with a finding"), tested)
 
 
 def _lines(
@@ -170,7 +167,7 @@ def _change(row: dict[Any, Any]) -> str:
         return ""
     if pd.notna(row["ratio"]):
         return f"{row['ratio'] - 1:+.0%}" if row["ratio"] < 10 else f"{row['ratio']:,.0f} times"  # noqa: PLR2004
-    return f"+{duration_text(row['change'] // _MICRO)}"
+    return f"+{duration_text(row['change'])}"
 
 
 def _failures(row: dict[Any, Any]) -> list[str]:
@@ -185,7 +182,7 @@ def _hovers(groups: Groups, drawn: pd.DataFrame) -> Iterator[str]:
         lines = [f"<b>{message_lines(name)}</b>"]
         for side in ("before", "after"):
             p50 = row[f"p50_{side}"]
-            took = "no duration" if pd.isna(p50) else duration_text(p50 // _MICRO)
+            took = "no duration" if pd.isna(p50) else duration_text(p50)
             left = f", {row[f'left_out_{side}']:,} left out" if row[f"left_out_{side}"] else ""
             lines.append(f"{side}: {took}, of {row[f'timed_{side}']:,} from {row[f'runs_{side}']:,} runs{left}")
         lines += [*_told(row), *_failures(row)]
@@ -196,7 +193,7 @@ def _hovers(groups: Groups, drawn: pd.DataFrame) -> Iterator[str]:
 
 def _told(row: dict[Any, Any]) -> Iterator[str]:
     if pd.notna(row["change_low"]):
-        low, high = (_signed(row[f"change_{end}"] // _MICRO) for end in ("low", "high"))
+        low, high = (_signed(row[f"change_{end}"]) for end in ("low", "high"))
         yield f"change with 95%: {low} to {high}"
     for what, name in (("duration", "durations"), ("failure", "failures")):
         if pd.notna(row[f"p_{what}"]):
@@ -207,5 +204,5 @@ def _told(row: dict[Any, Any]) -> Iterator[str]:
         yield safe(row["finding"])
 
 
-def _signed(micros: int) -> str:
-    return f"{'-' if micros < 0 else '+'}{duration_text(abs(micros))}"
+def _signed(length: pd.Timedelta) -> str:
+    return ("" if length < pd.Timedelta(0) else "+") + duration_text(length)

@@ -11,9 +11,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
-from prefect_nbviz.charts.clock import Integers, TimeAxis, clock_text, zone_of
-from prefect_nbviz.charts.style import HOVER, figure, note
-from prefect_nbviz.charts.words import NONE, coverage, cut, duration_text, safe
+from prefect_nbviz.arrays import Integers
+from prefect_nbviz.charts.clock import TimeAxis, clock_text, zone_of
+from prefect_nbviz.charts.style import HOVER, empty_figure, figure
+from prefect_nbviz.charts.words import NONE, coverage, cut, duration_text, joined, left_out, safe
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
@@ -68,14 +69,14 @@ def plot_concurrency(steps: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
 
     Examples
     --------
-    >>> steps = frames.typed({
-    ...     "group": [None] * 2, "time": ["2026-01-01T06:00Z", "2026-01-01T06:30Z"], "running": [3, 0],
-    ... }, tables.CONCURRENCY)
-    >>> steps.attrs["prefect_nbviz"] = {
-    ...     "runs": 3, "begin": "2026-01-01T06:00:00+00:00", "end": "2026-01-01T07:00:00+00:00",
-    ... }
-    >>> plot_concurrency(steps).layout.annotations[0].text
-    'at most 3 · mean 1.5 · first 2026-01-01 06:00:00 UTC'
+    >>> from prefect_nbviz import concurrency_steps
+    >>> spans = pd.DataFrame({
+    ...     "run_id": ["a", "b"], "state_type": "RUNNING", "is_open": False,
+    ...     "start_time": pd.to_datetime(["2026-01-01T06:00Z", "2026-01-01T06:10Z"]),
+    ...     "end_time": pd.to_datetime(["2026-01-01T06:20Z", "2026-01-01T06:40Z"]),
+    ... })
+    >>> plot_concurrency(concurrency_steps(spans)).layout.annotations[0].text
+    'at most 2 · mean 1.25 · first 2026-01-01 06:10:00 UTC'
     """
     frames.require(steps, schema.names(tables.CONCURRENCY), made_by="concurrency_steps()")
     about = steps.attrs.get(frames.ATTRS, {})
@@ -84,12 +85,12 @@ def plot_concurrency(steps: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
     zone = zone_of(tz)
     covered = coverage(about.get("runs", 0), steps, held=about.get("runs", 0))
     if steps.empty:
-        return note(figure("Runs at once", covered, theme=theme, plot=160), "No runs that ran to draw", theme=theme)
+        return empty_figure("Runs at once", covered, "No runs that ran to draw", theme=theme)
     lines = _Line.all_of(steps, about)
     drawn, height = lines[:MAX_GROUPS_DRAWN], _ONE if len(lines) == 1 else _PANEL
     plot = (height + _GAP) * len(drawn)
     most_steps = MAX_STEPS_DRAWN // len(drawn)
-    fig = figure("Runs at once", "; ".join([covered, *_left_out(lines, most_steps)]), theme=theme, plot=plot)
+    fig = figure("Runs at once", joined(covered, _left_out(lines, most_steps)), theme=theme, plot=plot)
     axis, settings = _axis(lines[0], zone), fig.layout.yaxis.to_plotly_json()
     top = max(line.most for line in drawn)
     settings |= {"range": [0, top * 1.08], "tickformat": ",d", "anchor": "x", "nticks": 5}
@@ -186,12 +187,11 @@ def _steps(time: Integers, running: Integers, axis: TimeAxis, color: str, opacit
     )
 
 
-def _left_out(lines: list[_Line], most_steps: int) -> list[str]:
-    more = len(lines) - MAX_GROUPS_DRAWN
-    said = [f"{more:,} more {'value is' if more == 1 else 'values are'} not drawn"] if more > 0 else []
-    if any(len(line.time) > most_steps for line in lines[:MAX_GROUPS_DRAWN]):
-        said.append(f"line: the most, dark: the least in {duration_text(lines[0].piece(most_steps))} each")
-    return said
+def _left_out(lines: list[_Line], most_steps: int) -> str:
+    more = left_out(len(lines) - MAX_GROUPS_DRAWN, "value")
+    if all(len(line.time) <= most_steps for line in lines[:MAX_GROUPS_DRAWN]):
+        return more
+    return joined(more, f"line: the most, dark: the least in {duration_text(lines[0].piece(most_steps))} each")
 
 
 def _axis(line: _Line, zone: ZoneInfo) -> TimeAxis:

@@ -9,20 +9,20 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
 from prefect_nbviz.charts.style import (
     HOVER,
-    Integers,
+    empty_figure,
     figure,
     fill,
     in_order_of_life,
-    note,
     palette,
     state_codes,
     state_labels,
 )
 from prefect_nbviz.charts.values import Values, largest, rows_of
-from prefect_nbviz.charts.words import coverage, message_lines, safe, unique_labels
+from prefect_nbviz.charts.words import ONCE_A_TAG, coverage, joined, message_lines, safe, unique_labels
 from prefect_nbviz.errors import QueryError, did_you_mean
 from prefect_nbviz.states import Theme, state_style
 
@@ -77,8 +77,7 @@ def plot_state_counts(runs: pd.DataFrame, *, by: str = "state_type", theme: Them
         known = [str(column) for column in runs.columns]
         raise QueryError(f"by cannot be {by!r}.{did_you_mean(str(by), known)} The columns are: {', '.join(known)}.")
     if runs.empty:
-        empty = figure("States", coverage(0, runs, held=0), theme=theme, plot=160)
-        return note(empty, "No runs to count", theme=theme)
+        return empty_figure("States", coverage(0, runs, held=0), "No runs to count", theme=theme)
     return _by_state(runs, by, theme) if by in _NAMED else _by_value(runs, by, theme)
 
 
@@ -164,12 +163,8 @@ def _by_value(runs: pd.DataFrame, by: str, theme: Theme) -> go.Figure:
 
 
 def _subtitle(runs: pd.DataFrame, values: Values, by: str) -> str:
-    parts = [coverage(values.drawn, runs, held=len(runs))]
-    if values.more_values:
-        parts.append(f"{values.more_values:,} more values are not drawn, they hold {values.more_runs:,} runs")
-    if by == "tags":
-        parts.append("a run counts once under each of its tags")
-    return "; ".join(parts)
+    covered = coverage(values.drawn, runs, held=len(runs))
+    return joined(covered, values.left_out, ONCE_A_TAG if by == "tags" else "")
 
 
 def _stack(

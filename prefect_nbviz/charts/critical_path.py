@@ -13,8 +13,17 @@ import plotly.graph_objects as go
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.bars import ROW
 from prefect_nbviz.charts.clock import TimeAxis, clock_text, zone_of
-from prefect_nbviz.charts.style import HOVER, figure, note, palette
-from prefect_nbviz.charts.words import coverage, cut, duration_text, message_lines, run_name, safe, unique_labels
+from prefect_nbviz.charts.style import HOVER, empty_figure, figure, palette
+from prefect_nbviz.charts.words import (
+    coverage,
+    cut,
+    duration_text,
+    joined,
+    message_lines,
+    run_name,
+    safe,
+    unique_labels,
+)
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
 
@@ -59,22 +68,22 @@ def plot_critical_path(path: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "l
 
     Examples
     --------
-    >>> path = frames.typed({name: [None] for name in schema.names(tables.CRITICAL_PATH)} | {
-    ...     "task_run_id": ["a"], "name": ["load"], "state_type": ["COMPLETED"], "state_name": ["Completed"],
-    ...     "start_time": ["2026-01-01T06:00:00Z"], "end_time": ["2026-01-01T06:00:10Z"],
-    ...     "duration": pd.to_timedelta(["10s"]), "path_place": [1],
-    ...     "slack": pd.to_timedelta(["0s"]), "saving": pd.to_timedelta(["10s"]),
-    ... }, tables.CRITICAL_PATH)
-    >>> plot_critical_path(path).layout.annotations[0].text
-    'The path: 1 task run, 10 s of 10 s'
+    >>> from prefect_nbviz import critical_path
+    >>> runs = pd.DataFrame({
+    ...     "task_run_id": ["a", "b"], "name": ["load", "save"], "state_type": "COMPLETED", "state_name": "Completed",
+    ...     "upstream_task_run_ids": [(), ("a",)],
+    ...     "start_time": pd.to_datetime(["2026-01-01T06:00:00Z", "2026-01-01T06:00:11Z"]),
+    ...     "end_time": pd.to_datetime(["2026-01-01T06:00:10Z", "2026-01-01T06:00:13Z"]),
+    ... })
+    >>> plot_critical_path(critical_path(runs)).layout.annotations[0].text.split("<br>")[-1]
+    'Most to save: 10 s by load'
     """
     frames.require(path, schema.names(tables.CRITICAL_PATH), made_by="critical_path()")
     zone, timed = zone_of(tz), path[path["end_time"].notna()]
     rows = _drawn(timed)
     subtitle = _subtitle(path, len(rows))
     if rows.empty:
-        empty = figure("Critical path", subtitle, theme=theme, plot=160)
-        return note(empty, "No task runs that have ended to draw", theme=theme)
+        return empty_figure("Critical path", subtitle, "No task runs that have ended to draw", theme=theme)
     names = [cut(run_name(name), _NAME) for name in rows["name"]]
     rows = rows.assign(label=unique_labels(names, [*rows["task_run_id"].map(str)]))
     axis, plot = _axis(timed, zone), max(ROW * len(rows), _LEAST) + _HEADING
@@ -97,22 +106,21 @@ def _drawn(timed: pd.DataFrame) -> pd.DataFrame:
 
 
 def _subtitle(path: pd.DataFrame, drawn: int) -> str:
-    parts = [coverage(drawn, path, held=len(path))]
-    open_runs = int(path["end_time"].isna().sum())
-    parts += [f"{open_runs:,} {'has' if open_runs == 1 else 'have'} not ended"] if open_runs else []
-    on_path = int((path["path_place"] > 0).sum())
+    open_runs, on_path = int(path["end_time"].isna().sum()), int((path["path_place"] > 0).sum())
+    chosen = ""
     if on_path > drawn:
-        parts.append(f"the longest of the {on_path:,} on the path")
+        chosen = f"the longest of the {on_path:,} on the path"
     elif drawn < len(path) - open_runs:
-        parts.append("the path, and those of least slack")
-    return "; ".join(parts)
+        chosen = "the path, and those of least slack"
+    have_not = f"{open_runs:,} {'has' if open_runs == 1 else 'have'} not ended" if open_runs else ""
+    return joined(coverage(drawn, path, held=len(path)), have_not, chosen)
 
 
 def _summary(path: pd.DataFrame, timed: pd.DataFrame) -> Iterator[str]:
     """Say of what the whole time consists, and what is not known."""
     on_path = timed[timed["path_place"] > 0]
-    whole = _length(timed["end_time"].max() - timed["start_time"].min())
-    ran, waited = (_length(on_path[name].sum()) for name in ("duration", "wait"))
+    whole = timed["end_time"].max() - timed["start_time"].min()
+    ran, waited = (pd.Timedelta(on_path[name].sum()) for name in ("duration", "wait"))
     count = f"{len(on_path):,} task {'run' if len(on_path) == 1 else 'runs'}"
     yield f"The path: {count}, {duration_text(ran)} of {duration_text(whole)}"
     parts = [f"waits {duration_text(waited)}"] if waited else []
@@ -120,16 +128,12 @@ def _summary(path: pd.DataFrame, timed: pd.DataFrame) -> Iterator[str]:
     yield from [" · ".join(parts)] if parts else []
     if len(on_path) > 1:
         best = on_path.sort_values("saving", ascending=False, kind="stable").iloc[0]
-        yield f"Most to save: {duration_text(_length(best['saving']))} by {safe(cut(run_name(best['name']), _NAME))}"
+        yield f"Most to save: {duration_text(best['saving'])} by {safe(cut(run_name(best['name']), _NAME))}"
     unlinked = path.attrs.get(frames.ATTRS, {}).get("unlinked", 0)
     if unlinked:
         runs = "1 later task run has" if unlinked == 1 else f"{unlinked:,} later task runs have"
         yield f"{runs} no recorded upstream:"
         yield "what they waited for is not known"
-
-
-def _length(length: Any) -> int:
-    return int(length // pd.Timedelta(1, unit="us"))
 
 
 def _axis(timed: pd.DataFrame, zone: ZoneInfo) -> TimeAxis:
@@ -190,9 +194,9 @@ def _hovers(rows: pd.DataFrame, zone: ZoneInfo) -> Iterator[str]:
         one: Any = row
         lines = [f"<b>{message_lines(run_name(one.name))}</b>", f"{safe(str(one.state_name))}"]
         lines += [
-            f"from {clock_text(one.start_time.as_unit('us').value // _MILLI, zone)} for {duration_text(_length(one.duration))}"
+            f"from {clock_text(one.start_time.as_unit('us').value // _MILLI, zone)} for {duration_text(one.duration)}"
         ]
-        lines += [] if pd.isna(one.wait) else [f"waited {duration_text(_length(one.wait))}"]
-        lines += [f"slack {duration_text(_length(one.slack))}" if not one.path_place else "on the critical path"]
-        lines += [f"would save {duration_text(_length(one.saving))} if it took no time"] if one.path_place else []
+        lines += [] if pd.isna(one.wait) else [f"waited {duration_text(one.wait)}"]
+        lines += [f"slack {duration_text(one.slack)}" if not one.path_place else "on the critical path"]
+        lines += [f"would save {duration_text(one.saving)} if it took no time"] if one.path_place else []
         yield "<br>".join(lines)

@@ -7,8 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from prefect_nbviz.charts.clock import Integers
-from prefect_nbviz.charts.pixels import Numbers
+from prefect_nbviz.arrays import Integers, Numbers
 
 MAX_DOTS = 2_000
 """As many dots are drawn: with more, the browser would take too long to mark some of them."""

@@ -7,21 +7,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, percentiles
+from prefect_nbviz.arrays import Flags, Integers
 from prefect_nbviz.charts.bars import end_symbol
-from prefect_nbviz.charts.clock import Integers, TimeAxis, clock_text, zone_of
+from prefect_nbviz.charts.clock import TimeAxis, clock_text, zone_of
 from prefect_nbviz.charts.panels import ENOUGH, Panels
 from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
 from prefect_nbviz.charts.scales import Scale
-from prefect_nbviz.charts.style import HOVER, figure, note, palette, state_labels
-from prefect_nbviz.charts.words import cut, duration_text, message_lines, run_name, safe
+from prefect_nbviz.charts.style import HOVER, empty_figure, figure, palette, state_labels
+from prefect_nbviz.charts.words import cut, duration_text, joined, message_lines, run_name, safe
 from prefect_nbviz.states import Theme, state_style
-
-Flags = npt.NDArray[np.bool_]
 
 _MARGIN = 50  # of a part: nothing is cut off at the edges
 _LEAST_SPAN = 600_000_000  # microseconds
@@ -101,8 +99,7 @@ def plot_durations(
     zone = zone_of(tz)
     panels = Panels.of(runs, by=by)
     if not len(panels.rows):
-        empty = figure("Durations", panels.subtitle, theme=theme, plot=160)
-        return note(empty, "No runs that have ended to draw", theme=theme)
+        return empty_figure("Durations", panels.subtitle, "No runs that have ended to draw", theme=theme)
     labels = state_labels(panels.states)
     is_out = _is_outlier(panels, runs, outliers)
     legend = [*labels.values(), *([_OUTLIER] if is_out.any() else []), *_DASHES]
@@ -147,10 +144,9 @@ def _subtitle(panels: Panels, is_out: Flags) -> str:
     are_single = all(panels.dots(number).side == 0 for number in range(len(panels.places)))
     drawn = np.unique(np.concatenate([*panels.places]))
     outliers = int(is_out[drawn].sum())
-    parts = [panels.subtitle]
-    parts += [] if are_single else ["runs that lie on each other are one dot"]
-    parts += [f"{outliers:,} {'outlier' if outliers == 1 else 'outliers'} in a ring"] if outliers else []
-    return "; ".join(parts)
+    overlap = "" if are_single else "runs that lie on each other are one dot"
+    ringed = f"{outliers:,} {'outlier' if outliers == 1 else 'outliers'} in a ring" if outliers else ""
+    return joined(panels.subtitle, overlap, ringed)
 
 
 def _axis(panels: Panels, zone: ZoneInfo) -> TimeAxis:

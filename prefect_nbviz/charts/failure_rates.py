@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.groups import Groups
-from prefect_nbviz.charts.style import HOVER, figure, note, palette
-from prefect_nbviz.charts.words import coverage, message_lines
+from prefect_nbviz.charts.style import HOVER, empty_figure, palette
+from prefect_nbviz.charts.words import joined, message_lines
 from prefect_nbviz.states import Theme, state_style
 
 _TITLE = "Failure rates"
@@ -19,7 +19,7 @@ _ROOM = 1.02  # beyond the longest whisker, for its end
 
 
 def plot_failure_rates(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
-    """Draw which share of the runs that ended failed: a dot for each row of a table, with its confidence interval.
+    """Draw the share of runs that failed: a dot for each row of a table, with its confidence interval.
 
     Parameters
     ----------
@@ -47,17 +47,16 @@ def plot_failure_rates(table: pd.DataFrame, *, theme: Theme = "light") -> go.Fig
 
     Examples
     --------
-    >>> counts = {"runs": 5, "ended": 4, "completed": 3, "failed": 1, "crashed": 0, "cancelled": 1, "not_ended": 0}
-    >>> table = pd.DataFrame({"flow_name": ["etl"], **counts, "failed_share": 0.25, "low": 0.05, "high": 0.7})
-    >>> plot_failure_rates(table).data[1].text[0]
-    '  1 of 4'
+    >>> from prefect_nbviz import failure_rates
+    >>> runs = pd.DataFrame({"flow_name": "etl", "state_type": ["FAILED", "COMPLETED", "COMPLETED", "CANCELLED"]})
+    >>> plot_failure_rates(failure_rates(runs)).data[1].text[0]
+    '  1 of 3'
     """
     frames.require(table, schema.names(tables.FAILURE_RATES), made_by="failure_rates()")
     groups = Groups.of(table)
-    subtitle = _subtitle(table, groups.drawn)
+    subtitle = _subtitle(groups)
     if not table["ended"].any():
-        empty = figure(_TITLE, subtitle, theme=theme, plot=160)
-        return note(empty, "No runs that completed, failed or crashed", theme=theme)
+        return empty_figure(_TITLE, subtitle, "No runs that completed, failed or crashed", theme=theme)
     fig = groups.figure(_TITLE, subtitle, theme=theme, legend=[])
     fig.add_trace(_dots(groups, theme))
     groups.end(fig, groups.drawn["high"].fillna(0.0), _ends(groups.drawn), theme=theme)
@@ -94,21 +93,17 @@ def _dots(groups: Groups, theme: Theme) -> go.Scatter:
     )
 
 
-def _subtitle(table: pd.DataFrame, drawn: pd.DataFrame) -> str:
-    about = table.attrs.get(frames.ATTRS, {})
-    held, many = about.get("runs", int(table["runs"].sum())), "tags" in about.get("by", [])
-    parts = [coverage(held if many else int(drawn["ended"].sum()), table, held=held)]
-    if rows := len(table) - len(drawn):
-        left, whole = (int(some[["failed", "crashed"]].to_numpy().sum()) for some in (table[len(drawn) :], table))
-        more = "row is" if rows == 1 else "rows are"
-        parts.append(f"{rows:,} more {more} not drawn, with {left:,} of {whole:,} failures")
-    if many:
-        parts.append("a run counts once under each of its tags")
-    elif without := int(table[["cancelled", "not_ended"]].to_numpy().sum()):
-        parts.append(f"{without:,} cancelled or not ended")
-    if any(word.startswith("state_") for word in about.get("query", {})):
-        parts.append("read by state, so the shares are of those states alone")
-    return "; ".join(parts)
+def _subtitle(groups: Groups) -> str:
+    table = groups.table
+    left, whole = (int(some[["failed", "crashed"]].to_numpy().sum()) for some in (table[len(groups.drawn) :], table))
+    without = int(table[["cancelled", "not_ended"]].to_numpy().sum())
+    by_state = any(word.startswith("state_") for word in table.attrs.get(frames.ATTRS, {}).get("query", {}))
+    return joined(
+        groups.coverage("ended", held=int(table["runs"].sum())),
+        groups.left_out(f", with {left:,} of {whole:,} failures"),
+        groups.once_a_tag or (f"{without:,} cancelled or not ended" if without else ""),
+        "read by state, so the shares are of those states alone" if by_state else "",
+    )
 
 
 def _ends(drawn: pd.DataFrame) -> Iterator[str]:

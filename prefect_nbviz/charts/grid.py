@@ -14,7 +14,7 @@ from prefect_nbviz.charts.clock import WallClock, clock_text, zone_of
 from prefect_nbviz.charts.grid_cells import GridCells, Layer, bar_color, bar_glyph, glyphs
 from prefect_nbviz.charts.picks import Members, PointPicks
 from prefect_nbviz.charts.scales import Scale
-from prefect_nbviz.charts.style import HOVER, figure, note, palette
+from prefect_nbviz.charts.style import HOVER, empty_figure, figure, palette
 from prefect_nbviz.charts.words import cut, duration_text, message_lines, run_name, safe, unique_labels
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme
@@ -80,8 +80,7 @@ def plot_run_grid(
     drawn = GridCells.of(grid, flow=flow)
     layers = drawn.layers(color, theme)
     if drawn.columns.empty:
-        empty = figure("Grid", drawn.subtitle(grid), theme=theme, plot=160)
-        return note(empty, "No task runs of a flow to draw", theme=theme)
+        return empty_figure("Grid", drawn.subtitle(grid), "No task runs of a flow to draw", theme=theme)
     lines = max(len(drawn.tasks), 1)
     height = (_LOW_ROW if lines > _MANY else _ROW) * lines
     names = [layer.name for layer in layers]
@@ -215,7 +214,7 @@ def _still(drawn: GridCells, zone: ZoneInfo, theme: Theme) -> go.Scatter:
 def _column_hovers(columns: pd.DataFrame, zone: ZoneInfo) -> Iterator[str]:
     for row in columns.to_dict("records"):
         length = row["flow_run_duration"]
-        took = "no duration yet" if pd.isna(length) else duration_text(length // _MICRO)
+        took = "no duration yet" if pd.isna(length) else duration_text(length)
         state = safe(cut(str(row["flow_state_name"]))) if row["is_flow_run_known"] else "its task runs"
         lines = [f"<b>{message_lines(run_name(row['flow_run_name']))}</b>", f"{state}, {took}"]
         if pd.notna(row["flow_run_time"]):
@@ -272,9 +271,9 @@ def _outcome(row: dict[Any, Any]) -> str:
 def _lengths(row: dict[Any, Any]) -> list[str]:
     if pd.isna(row["duration"]):
         return []
-    took = duration_text(row["duration"] // _MICRO)
+    took = duration_text(row["duration"])
     if pd.notna(row["usual"]) and row["usual"] > pd.Timedelta(0):
         took += f", {row['duration'] / row['usual']:.2g} times its median"
     if row["runs"] > 1 and pd.notna(row["summed_duration"]):
-        took += f", {duration_text(row['summed_duration'] // _MICRO)} summed"
+        took += f", {duration_text(row['summed_duration'])} summed"
     return [took]

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import frames, schema, tables
-from prefect_nbviz.charts.clock import Integers
+from prefect_nbviz.arrays import Flags, Integers
 from prefect_nbviz.charts.style import fill, palette, state_codes, state_labels
-from prefect_nbviz.charts.words import NONE, coverage
+from prefect_nbviz.charts.words import NONE, coverage, joined, left_out
 from prefect_nbviz.errors import QueryError, did_you_mean
 from prefect_nbviz.states import StateStyle, Theme, state_style
 
@@ -107,20 +106,16 @@ class GridCells:
         """Say what is drawn, of what."""
         about = grid.attrs.get(frames.ATTRS, {})
         drawn = int(self.cells["runs"].sum())
-        parts = [coverage(drawn, grid, held=max(int(about.get("held", drawn)), drawn))]
-        if about.get("truncated"):
-            parts.append("cells may be missing")
-        if self.flows > 1:
-            parts.append(f"{self.flows - 1:,} more {'flow is' if self.flows == 2 else 'flows are'} not drawn")  # noqa: PLR2004
-        if self.more_tasks:
-            parts.append(f"{self.more_tasks:,} more {'task is' if self.more_tasks == 1 else 'tasks are'} not drawn")
-        if not self.columns["is_flow_run_known"].all():
-            parts.append("bars on top span the task runs")
-        if self.is_again().any():
-            parts.append(f"{AGAIN} passed at a later attempt")
-        return "; ".join(parts)
+        return joined(
+            coverage(drawn, grid, held=max(int(about.get("held", drawn)), drawn)),
+            "cells may be missing" if about.get("truncated") else "",
+            left_out(self.flows - 1, "flow"),
+            left_out(self.more_tasks, "task"),
+            "" if self.columns["is_flow_run_known"].all() else "bars on top span the task runs",
+            f"{AGAIN} passed at a later attempt" if self.is_again().any() else "",
+        )
 
-    def is_again(self) -> npt.NDArray[np.bool_]:
+    def is_again(self) -> Flags:
         """Tell which cells passed at another attempt than the first."""
         return ((self.cells["state_type"] == "COMPLETED") & (self.cells["attempts"] > 1)).to_numpy(bool)
 
@@ -204,7 +199,7 @@ def _by_duration(cells: pd.DataFrame, theme: Theme) -> list[Layer]:
     return found
 
 
-def glyphs(cells: pd.DataFrame, layer: Layer, is_again: npt.NDArray[np.bool_], color: str) -> list[str]:
+def glyphs(cells: pd.DataFrame, layer: Layer, is_again: Flags, color: str) -> list[str]:
     """Give what marks each cell of a layer."""
     kinds, names = (cells[name].astype(object) for name in ("state_type", "state_name"))
     of_state = [_NAME_GLYPHS.get(name) or _GLYPHS.get(kind, "") for kind, name in zip(kinds, names, strict=True)]

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from prefect_nbviz import frames
 from prefect_nbviz.charts.clock import zone_of
 from prefect_nbviz.charts.style import figure, palette
-from prefect_nbviz.charts.words import NONE, cut, run_name, unique_labels
+from prefect_nbviz.charts.words import NONE, ONCE_A_TAG, coverage, cut, left_out, run_name, unique_labels
 from prefect_nbviz.states import Theme
 
 MAX_GROUPS_DRAWN = 30
@@ -34,6 +34,9 @@ class Groups:
     >>> Groups.of(pd.DataFrame({"flow_name": ["<b>"], "hour_of_day": [6], "runs": [1]})).labels
     ['&lt;b&gt; · 06:00']
     """
+
+    table: pd.DataFrame
+    """All rows; of few columns, `runs` is the first that does not say what a row is."""
 
     drawn: pd.DataFrame
     """The rows that get a bar."""
@@ -57,7 +60,30 @@ class Groups:
             shown = [word for word in words if word != "run_kind" or len({*table[word]}) > 1]
             texts = [[_text(value, word, zone) for value in drawn[word]] for word in shown]
             names = [" · ".join(one) for one in zip(*texts, strict=True)] if texts else [_ALL] * len(drawn)
-        return cls(drawn, names, unique_labels([cut(name, _NAME) for name in names], ids))
+        return cls(table, drawn, names, unique_labels([cut(name, _NAME) for name in names], ids))
+
+    @property
+    def once_a_tag(self) -> str:
+        """What is to be said where a run may be in many rows; nothing elsewhere."""
+        many = "tags" in self.table.attrs.get(frames.ATTRS, {}).get("by", [])
+        return ONCE_A_TAG if many else ""
+
+    def coverage(self, word: str, *, held: int) -> str:
+        """Say of how many runs the bars are: a column counts them, unless a run may be in many rows.
+
+        Parameters
+        ----------
+        word
+            The column of the runs that a bar is of.
+        held
+            How many runs the table is of, if it does not say so itself.
+        """
+        held = self.table.attrs.get(frames.ATTRS, {}).get("runs", held)
+        return coverage(held if self.once_a_tag else int(self.drawn[word].sum()), self.table, held=held)
+
+    def left_out(self, holding: str = "") -> str:
+        """Say how many rows get no bar, and what they hold; nothing if all get one."""
+        return left_out(len(self.table) - len(self.drawn), "row", holding)
 
     def figure(self, title: str, subtitle: str, *, theme: Theme, legend: Iterable[str]) -> go.Figure:
         """Make a figure with a place for a bar for each of them, from the top."""

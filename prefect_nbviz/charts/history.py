@@ -9,9 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema
-from prefect_nbviz.charts.clock import TICKS, Integers, WallClock, zone_of
+from prefect_nbviz.arrays import Integers
+from prefect_nbviz.charts.clock import TICKS, WallClock, zone_of
 from prefect_nbviz.charts.picks import Members, PointPicks, run_ids
-from prefect_nbviz.charts.style import figure, fill, note, state_codes, state_labels
+from prefect_nbviz.charts.style import empty_figure, figure, fill, state_codes, state_labels
 from prefect_nbviz.charts.words import coverage
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
@@ -52,11 +53,12 @@ def plot_run_counts(counts: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
 
     Examples
     --------
-    >>> counts = frames.typed({
-    ...     "bin_start": ["2026-01-01T06:00Z"], "bin_end": ["2026-01-01T07:00Z"],
-    ...     "state_type": ["FAILED"], "state_name": ["TimedOut"], "runs": [3],
-    ... }, schema.RUN_COUNTS)
-    >>> plot_run_counts(counts, tz="Europe/Berlin").data[0].x[0]
+    >>> from prefect_nbviz import run_counts
+    >>> read = pd.DataFrame({
+    ...     "expected_start_time": pd.to_datetime(["2026-01-01T06:01Z", "2026-01-01T06:59Z"]),
+    ...     "state_type": "FAILED", "state_name": "TimedOut",
+    ... })
+    >>> plot_run_counts(run_counts(read, freq="1h"), tz="Europe/Berlin").data[0].x[0]
     '2026-01-01T07:00:00'
     """
     frames.require(counts, schema.names(schema.RUN_COUNTS), made_by="read_run_counts()")
@@ -64,7 +66,7 @@ def plot_run_counts(counts: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "li
     runs = int(counts["runs"].sum())
     subtitle = coverage(runs, counts, held=runs)
     if not runs:
-        return note(figure("Runs over time", subtitle, theme=theme, plot=160), "No runs to count", theme=theme)
+        return empty_figure("Runs over time", subtitle, "No runs to count", theme=theme)
     codes, states = state_codes(counts)
     labels = state_labels(states)
     fig = figure("Runs over time", subtitle, theme=theme, plot=260, legend=labels.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,13 @@ import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.groups import Groups
-from prefect_nbviz.charts.style import HOVER, figure, fill, note, palette
-from prefect_nbviz.charts.words import coverage, duration_text, message_lines
+from prefect_nbviz.charts.style import HOVER, empty_figure, fill, palette
+from prefect_nbviz.charts.words import duration_text, joined, message_lines
 from prefect_nbviz.states import Theme, state_style
 
 _TITLE = "Lateness"
 _LATE, _ON_TIME = "late", "on time"
 _FEW = 8
-_MICRO = pd.Timedelta(1, unit="us")
 
 
 def plot_lateness(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
@@ -50,16 +50,19 @@ def plot_lateness(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
 
     Examples
     --------
-    >>> counts = {"runs": [4], "waiting": [0], "without_lateness": [0], "late": [1], "late_share": [0.25]}
-    >>> lengths = {"p50": pd.to_timedelta(["1s"]), "p95": pd.to_timedelta(["80s"]), "max": pd.to_timedelta(["90s"])}
-    >>> plot_lateness(pd.DataFrame({"flow_name": ["etl"], **counts, **lengths})).data[2].text[0]
-    ' 25% · p95 1 min 20 s'
+    >>> from prefect_nbviz import lateness_table
+    >>> runs = pd.DataFrame({
+    ...     "flow_name": "etl", "start_time": pd.to_datetime(["2026-01-01T06:00:01Z", None]),
+    ...     "lateness": pd.to_timedelta([1, 90], unit="s"),
+    ... })
+    >>> plot_lateness(lateness_table(runs, threshold="1min", by="flow_name")).data[2].text[0]
+    ' 50% · p95 1 min 26 s'
     """
     frames.require(table, schema.names(tables.LATENESS), made_by="lateness_table()")
-    groups, subtitle = Groups.of(table), _subtitle(table)
+    groups = Groups.of(table)
+    subtitle = _subtitle(groups)
     if not table["runs"].any():
-        empty = figure(_TITLE, subtitle, theme=theme, plot=160)
-        return note(empty, "No runs that have started or are due", theme=theme)
+        return empty_figure(_TITLE, subtitle, "No runs that have started or are due", theme=theme)
     fig = groups.figure(_TITLE, subtitle, theme=theme, legend=[_LATE, _ON_TIME])
     runs, late = (groups.drawn[word].to_numpy(dtype=np.int64) for word in ("runs", "late"))
     hovers = [*_hovers(groups)]
@@ -70,23 +73,15 @@ def plot_lateness(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     return fig.update_xaxes(title="runs", tickformat=",d", range=[0, max(int(runs.max()), 1)], **ticks)
 
 
-def _subtitle(table: pd.DataFrame) -> str:
-    about = table.attrs.get(frames.ATTRS, {})
-    counted, late, without = (int(table[word].sum()) for word in ("runs", "late", "without_lateness"))
-    by, drawn = about.get("by", []), Groups.of(table).drawn
-    held = about.get("runs", counted + without)
-    many = "tags" in by
-    parts = [coverage(held if many else int(drawn["runs"].sum()), table, held=held)]
-    if "threshold" in about:
-        parts.append(f"late: more than {duration_text(round(about['threshold'] * 1_000_000))}")
-    if rows := len(table) - len(drawn):
-        more = "row is" if rows == 1 else "rows are"
-        parts.append(f"{rows:,} more {more} not drawn, with {late - int(drawn['late'].sum()):,} of {late:,} late runs")
-    if many:
-        parts.append("a run counts once under each of its tags")
-    elif without:
-        parts.append(f"{without:,} not due yet or never started")
-    return "; ".join(parts)
+def _subtitle(groups: Groups) -> str:
+    counted, late, without = (int(groups.table[word].sum()) for word in ("runs", "late", "without_lateness"))
+    threshold = groups.table.attrs.get(frames.ATTRS, {}).get("threshold")
+    return joined(
+        groups.coverage("runs", held=counted + without),
+        "" if threshold is None else f"late: more than {duration_text(timedelta(seconds=threshold))}",
+        groups.left_out(f", with {late - int(groups.drawn['late'].sum()):,} of {late:,} late runs"),
+        groups.once_a_tag or (f"{without:,} not due yet or never started" if without else ""),
+    )
 
 
 def _late_look(theme: Theme) -> dict[str, Any]:
@@ -107,7 +102,7 @@ def _stack(count: Any, name: str, groups: Groups, hovers: list[str], marker: dic
 
 def _ends(drawn: pd.DataFrame) -> Iterator[str]:
     for runs, share, p95 in zip(drawn["runs"], drawn["late_share"], drawn["p95"], strict=True):
-        yield f"{share:.0%} · p95 {duration_text(p95 // _MICRO)}" if runs else "none started or due"
+        yield f"{share:.0%} · p95 {duration_text(p95)}" if runs else "none started or due"
 
 
 def _hovers(groups: Groups) -> Iterator[str]:
@@ -115,6 +110,6 @@ def _hovers(groups: Groups) -> Iterator[str]:
         lines = [f"<b>{message_lines(name)}</b>", f"{row['late']:,} of {row['runs']:,} runs late"]
         if row["runs"]:
             lines[-1] += f", {row['late_share']:.1%}"
-            lines += [" · ".join(f"{word} {duration_text(row[word] // _MICRO)}" for word in ("p50", "p95", "max"))]
+            lines += [" · ".join(f"{word} {duration_text(row[word])}" for word in ("p50", "p95", "max"))]
         lines += [f"{row['waiting']:,} of them still wait"] if row["waiting"] else []
         yield "<br>".join(lines)

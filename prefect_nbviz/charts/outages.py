@@ -13,8 +13,8 @@ import plotly.graph_objects as go
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.charts.clock import TimeAxis, clock_text, zone_of
 from prefect_nbviz.charts.groups import Groups
-from prefect_nbviz.charts.style import HOVER, figure, fill, note
-from prefect_nbviz.charts.words import coverage, duration_text, message_lines
+from prefect_nbviz.charts.style import HOVER, empty_figure, fill
+from prefect_nbviz.charts.words import coverage, duration_text, joined, message_lines
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
 
@@ -61,11 +61,12 @@ def plot_outages(table: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "light"
 
     Examples
     --------
-    >>> table = frames.typed({
-    ...     "began": ["2026-01-01T06:00Z"], "recovered": ["2026-01-01T08:30Z"], "length": [pd.Timedelta("150min")],
-    ...     "is_open": [False], "failed_runs": [2], "first_run_id": ["a"], "recovered_by": ["c"],
-    ... }, tables.OUTAGES)
-    >>> plot_outages(table).data[-1].text[0]
+    >>> from prefect_nbviz import outages
+    >>> runs = pd.DataFrame({
+    ...     "flow_run_id": ["a", "b", "c"], "flow_name": "etl", "state_type": ["FAILED", "CRASHED", "COMPLETED"],
+    ...     "end_time": pd.to_datetime(["2026-01-01T06:00Z", "2026-01-01T07:00Z", "2026-01-01T08:30Z"]),
+    ... })
+    >>> plot_outages(outages(runs, as_of=pd.Timestamp("2026-01-02T00:00Z"))).data[-1].text[0]
     ' 1 in 2 h 30 min'
     """
     frames.require(table, schema.names(tables.OUTAGES), made_by="outages()")
@@ -73,11 +74,11 @@ def plot_outages(table: pd.DataFrame, *, tz: str = "UTC", theme: Theme = "light"
     held = about.get("runs", int(table["failed_runs"].sum()))
     covered = coverage(held, table, held=held)
     if table.empty:
-        return note(figure(_TITLE, covered, theme=theme, plot=160), "No run failed", theme=theme)
+        return empty_figure(_TITLE, covered, "No run failed", theme=theme)
     number, sums = _sums(table)
     groups = Groups.of(sums)
     drawn = table.assign(group=number)[number < len(groups.drawn)].nlargest(MAX_OUTAGES_DRAWN, "length")
-    subtitle = "; ".join([covered, *_left_out(table, len(drawn), len(sums) - len(groups.drawn))])
+    subtitle = joined(covered, groups.left_out(), _left_out(table, len(drawn)))
     axis = _axis(table, zone)
     fig = groups.figure(_TITLE, subtitle, theme=theme, legend=_NAMES).update_layout(barmode="overlay")
     for is_open, name in enumerate(_NAMES):
@@ -139,8 +140,5 @@ def _ends(drawn: pd.DataFrame) -> Iterator[str]:
         yield f"{count:,} in {duration_text(length)}"
 
 
-def _left_out(table: pd.DataFrame, drawn: int, rows: int) -> list[str]:
-    said = [f"{rows:,} more {'row is' if rows == 1 else 'rows are'} not drawn"] if rows else []
-    if drawn < len(table):
-        said.append(f"the longest {drawn:,} of {len(table):,} outages drawn")
-    return said
+def _left_out(table: pd.DataFrame, drawn: int) -> str:
+    return f"the longest {drawn:,} of {len(table):,} outages drawn" if drawn < len(table) else ""

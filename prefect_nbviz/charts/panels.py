@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from prefect_nbviz import frames, percentiles
-from prefect_nbviz.charts.clock import Integers
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.dots import MAX_DOTS, Dots
 from prefect_nbviz.charts.scales import Scale
 from prefect_nbviz.charts.style import state_codes
 from prefect_nbviz.charts.values import largest, rows_of
-from prefect_nbviz.charts.words import coverage
+from prefect_nbviz.charts.words import coverage, joined
 from prefect_nbviz.errors import QueryError, did_you_mean
 from prefect_nbviz.frames import micros
 
@@ -75,12 +75,14 @@ class Panels:
         state, states = state_codes(timed)
         titles, places, left = _groups(timed, by)
         drawn = len(np.unique(np.concatenate([*places, np.array([], dtype=np.int64)])))
-        parts = [coverage(drawn, runs, held=len(runs))]
-        parts += [f"{len(runs) - len(rows):,} have no duration yet"] if len(rows) < len(runs) else []
         negative = int((length < 0).sum())
-        parts += [f"{negative:,} ended before the start, drawn at the lower end"] if negative else []
-        parts += left
-        return cls(rows, start, length, state, states, titles, places, "; ".join(parts))
+        subtitle = joined(
+            coverage(drawn, runs, held=len(runs)),
+            f"{len(runs) - len(rows):,} have no duration yet" if len(rows) < len(runs) else "",
+            f"{negative:,} ended before the start, drawn at the lower end" if negative else "",
+            left,
+        )
+        return cls(rows, start, length, state, states, titles, places, subtitle)
 
     @property
     def height(self) -> int:
@@ -133,12 +135,11 @@ class Panels:
         return {"median": (middle, found[:, 0]), "p95": (middle, found[:, 1])}
 
 
-def _groups(timed: pd.DataFrame, by: str | None) -> tuple[list[str], list[Integers], list[str]]:
+def _groups(timed: pd.DataFrame, by: str | None) -> tuple[list[str], list[Integers], str]:
     """Give what each panel holds and where those are, and what is to be said of others."""
     if timed.empty:
-        return [], [], []
+        return [], [], ""
     if by is None:
-        return [""], [np.arange(len(timed))], []
+        return [""], [np.arange(len(timed))], ""
     values = largest(timed[by], np.zeros(len(timed), dtype=np.int64), states=1, most=MAX_GROUPS_DRAWN)
-    said = [f"{values.more_values:,} more values are not drawn, they hold {values.more_runs:,} runs"]
-    return values.texts, rows_of(timed[by], values.texts), said if values.more_values else []
+    return values.texts, rows_of(timed[by], values.texts), values.left_out

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from prefect_nbviz import frames
-from prefect_nbviz.charts.clock import Integers
+from prefect_nbviz.arrays import Integers
 
 
 class Picks(Protocol):

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from prefect_nbviz.charts.clock import Integers, TimeAxis, read_wall
+from prefect_nbviz.arrays import Flags, Integers
+from prefect_nbviz.charts.clock import TimeAxis, read_wall
 from prefect_nbviz.charts.pixels import Cells
 from prefect_nbviz.charts.png import png_address
 from prefect_nbviz.charts.raster import placed, rows_of_line
-from prefect_nbviz.charts.stays import Flags
 from prefect_nbviz.charts.style import palette
 from prefect_nbviz.states import Theme
 

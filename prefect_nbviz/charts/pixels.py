@@ -8,11 +8,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from prefect_nbviz.charts.clock import Integers
-from prefect_nbviz.charts.stays import Flags, Stays, View
+from prefect_nbviz.arrays import Flags, Integers, Numbers
+from prefect_nbviz.charts.stays import Stays, View
 from prefect_nbviz.states import FAILURE_TYPES
 
-Numbers = npt.NDArray[np.float64]
 """Whole numbers of microseconds: exact below 2**53, which is 285 years."""
 
 COLUMNS = 1_000

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.blocks import Blocks
-from prefect_nbviz.charts.clock import Integers, TimeAxis, span_text
+from prefect_nbviz.charts.clock import TimeAxis, span_text
 from prefect_nbviz.charts.pixels import Cells
 from prefect_nbviz.charts.png import png_address
 from prefect_nbviz.charts.stays import Stays
@@ -132,7 +133,10 @@ def _ticks(cells: Cells, names: pd.Series, unit: str, plot: int) -> dict[str, An
 
 
 def _hovers(cells: Cells, axis: TimeAxis, names: pd.Series, labels: list[str]) -> go.Scatter:
-    """Give points that are not seen, in the middle of blocks; they take plotly a tenth of a heatmap's time."""
+    """Give points that are not seen, in the middle of blocks; they take plotly a tenth of a heatmap's time.
+
+    What they are the middle of is in their `meta`, for each axis: the size of a block, and where the last ones are cut.
+    """
     blocks = Blocks.of(cells, most=_MOST_TOLD)
     begin = cells.view.start + blocks.column * cells.step
     end = np.minimum(begin + blocks.columns * cells.step, cells.view.end)
@@ -145,6 +149,10 @@ def _hovers(cells: Cells, axis: TimeAxis, names: pd.Series, labels: list[str]) -
         hovertext=["<br>".join(filter(None, parts)) for parts in lines],
         hovertemplate=HOVER,
         showlegend=False,
+        meta={
+            "x": [blocks.columns * cells.step / _MILLI, (cells.view.end + axis.offset) / _MILLI],
+            "y": [blocks.lines * rows_of_line(cells), cells.lines * rows_of_line(cells) - 0.5],
+        },
     )
 
 

@@ -7,8 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from prefect_nbviz.charts.clock import Integers
-from prefect_nbviz.charts.pixels import Numbers
+from prefect_nbviz.arrays import Integers, Numbers
 from prefect_nbviz.charts.words import duration_text
 
 _MILLI, _SECOND = 1_000, 1_000_000

@@ -7,12 +7,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
-from prefect_nbviz.charts.clock import Integers
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.groups import MAX_GROUPS_DRAWN, Groups
 from prefect_nbviz.charts.picks import Members, PointPicks
 from prefect_nbviz.charts.scales import Scale
-from prefect_nbviz.charts.style import HOVER, figure, fill, note
-from prefect_nbviz.charts.words import coverage, duration_text, message_lines
+from prefect_nbviz.charts.style import HOVER, empty_figure, fill
+from prefect_nbviz.charts.words import duration_text, joined, message_lines
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
 
@@ -64,16 +64,20 @@ def plot_time_spent(table: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
 
     Examples
     --------
-    >>> lengths = dict.fromkeys(_PARTS, pd.Timedelta(0)) | dict.fromkeys(["running", "spent", "total"], pd.Timedelta("90s"))
-    >>> table = pd.DataFrame({"flow_name": ["etl"], "runs": 3, "open_runs": 0, "scheduled": lengths["late"], "not_ready": lengths["late"], **lengths})
-    >>> plot_time_spent(table).data[0].hovertext[0]
-    '<b>etl</b><br>Running: 1 min 30 s, 100.0% of 1 min 30 s'
+    >>> from prefect_nbviz import time_spent
+    >>> times = pd.to_datetime(["2026-01-01T06:00:00Z", "2026-01-01T06:01:30Z"])
+    >>> spans = pd.DataFrame({
+    ...     "run_kind": "task_run", "run_id": "a", "run_name": "load", "is_open": False,
+    ...     "state_type": "RUNNING", "state_name": "Running", "start_time": times[:1], "end_time": times[1:],
+    ... })
+    >>> plot_time_spent(time_spent(spans)).data[0].hovertext[0]
+    '<b>load</b><br>Running: 1 min 30 s, 100.0% of 1 min 30 s'
     """
     frames.require(table, schema.names(tables.TIME_SPENT), made_by="time_spent()")
     groups, totals = Groups.of(table), micros(table["spent"])
-    subtitle = _subtitle(table, len(groups.drawn), totals)
+    subtitle = _subtitle(groups, totals)
     if not len(table):
-        return note(figure(_TITLE, subtitle, theme=theme, plot=160), "No stays to add up", theme=theme)
+        return empty_figure(_TITLE, subtitle, "No stays to add up", theme=theme)
     totals = totals[: len(groups.drawn)]
     parts = {word: micros(groups.drawn[word]) for word in _PARTS}
     shown = {word: lengths for word, lengths in parts.items() if lengths.any()}
@@ -105,25 +109,20 @@ def time_spent_picks(table: pd.DataFrame, members: pd.DataFrame) -> PointPicks:
     return PointPicks(pd.Index(ids, dtype="object"), [*stacks, None])
 
 
-def _subtitle(table: pd.DataFrame, drawn: int, totals: Integers) -> str:
-    about = table.attrs.get(frames.ATTRS, {})
-    held, rows = about.get("runs", int(table["runs"].sum())), len(table) - drawn
-    many = "tags" in about.get("by", [])
-    parts = [coverage(held if many else int(table["runs"].head(drawn).sum()), table, held=held)]
-    if rows:
-        left, whole = (duration_text(int(some.sum())) for some in (totals[drawn:], totals))
-        parts.append(f"{rows:,} more {'row is' if rows == 1 else 'rows are'} not drawn, with {left} of {whole}")
-    if many:
-        parts.append("a run counts once under each of its tags")
-    elif open_runs := int(table["open_runs"].sum()):
-        parts.append(f"{open_runs:,} not ended yet")
+def _subtitle(groups: Groups, totals: Integers) -> str:
+    table = groups.table
+    left, whole = (duration_text(int(some.sum())) for some in (totals[len(groups.drawn) :], totals))
+    open_runs = int(table["open_runs"].sum())
     hidden = {name: int(micros(table[word]).sum()) for word, name in _NOT_DRAWN.items()}
-    if any(hidden.values()):
-        texts = [f"{duration_text(length)} in {name}" for name, length in hidden.items() if length]
-        parts.append(f"without {' and '.join(texts)}")
-    if about.get("runs_without_intervals"):
-        parts.append(f"{about['runs_without_intervals']:,} more have no history here")
-    return "; ".join(parts)
+    texts = [f"{duration_text(length)} in {name}" for name, length in hidden.items() if length]
+    missing = table.attrs.get(frames.ATTRS, {}).get("runs_without_intervals")
+    return joined(
+        groups.coverage("runs", held=int(table["runs"].sum())),
+        groups.left_out(f", with {left} of {whole}"),
+        groups.once_a_tag or (f"{open_runs:,} not ended yet" if open_runs else ""),
+        f"without {' and '.join(texts)}" if texts else "",
+        f"{missing:,} more have no history here" if missing else "",
+    )
 
 
 def _stack(word: str, lengths: Integers, groups: Groups, scale: Scale, theme: Theme) -> go.Bar:

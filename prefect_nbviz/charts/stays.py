@@ -11,14 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from prefect_nbviz.charts.clock import Integers
+from prefect_nbviz.arrays import Flags, Integers
 from prefect_nbviz.charts.style import state_codes
 from prefect_nbviz.charts.words import NONE
 from prefect_nbviz.errors import FrameError
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import TERMINAL_STATE_TYPES
-
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

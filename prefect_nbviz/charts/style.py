@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.words import NONE, cut, safe
 from prefect_nbviz.errors import QueryError, did_you_mean
 from prefect_nbviz.states import STATE_NAMES, STATE_TYPES, StateStyle, Theme
-
-Integers = npt.NDArray[np.int64]
 
 HOVER = "%{hovertext}<extra></extra>"
 """The template of what hovers where its text is made here; plotly fills in nothing that a stranger wrote."""
@@ -27,6 +25,7 @@ MAX_STATE_NAMES = 24
 """As many state names are told apart; users can make up any number of them."""
 
 _TITLE, _SUBTITLE, _HEADER, _BOTTOM, _LEGEND_ROW = 28, 54, 64, 56, 20  # pixels: what ends where
+_EMPTY = 160  # pixels of a plot with nothing in it
 _WIDTH, _ENTRY, _LETTER = 680, 46, 7  # a notebook's, in pixels: no more is known before the browser draws
 _LEGEND_EDGE = 10  # pixels that plotly puts around a legend
 _TILTS = [0, 30]  # degrees that labels of the x axis may be turned by
@@ -257,6 +256,17 @@ def _legend_height(texts: list[str]) -> int:
     widest = max((len(html.unescape(text)) for text in texts), default=0)
     columns = max(_WIDTH // (_ENTRY + _LETTER * widest), 1)
     return _LEGEND_ROW * math.ceil(len(texts) / columns)
+
+
+def empty_figure(title: str, subtitle: str, said: str, *, theme: Theme) -> go.Figure:
+    """Make a figure of nothing, which says so.
+
+    Examples
+    --------
+    >>> empty_figure("States", "0 runs", "No runs to count", theme="dark").layout.annotations[0].text
+    'No runs to count'
+    """
+    return note(figure(title, subtitle, theme=theme, plot=_EMPTY), said, theme=theme)
 
 
 def note(fig: go.Figure, text: str, *, theme: Theme) -> go.Figure:

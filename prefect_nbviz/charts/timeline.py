@@ -12,14 +12,15 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.bars import ROW, draw_bars
-from prefect_nbviz.charts.clock import Integers, TimeAxis, read_wall, zone_of
+from prefect_nbviz.charts.clock import TimeAxis, read_wall, zone_of
 from prefect_nbviz.charts.picks import Picks, PointPicks
 from prefect_nbviz.charts.pixel_picks import PixelPicks
 from prefect_nbviz.charts.pixels import Cells
 from prefect_nbviz.charts.raster import draw_pixels
 from prefect_nbviz.charts.stays import Stays, View
-from prefect_nbviz.charts.style import figure, note
+from prefect_nbviz.charts.style import empty_figure
 from prefect_nbviz.charts.words import coverage
 from prefect_nbviz.errors import QueryError, did_you_mean
 from prefect_nbviz.states import Theme
@@ -130,8 +131,7 @@ class Timeline:
     def figure(self, view: View | None = None, *, theme: Theme) -> go.Figure:
         """Draw a view, or all of it."""
         if self._intervals.empty:
-            empty = figure("Timeline", self._coverage, theme=theme, plot=160)
-            return note(empty, "No states to draw", theme=theme)
+            return empty_figure("Timeline", self._coverage, "No states to draw", theme=theme)
         is_few = self._is_few(self._stays, MAX_RUNS_AS_BARS, MAX_STAYS_AS_BARS)
         if view is None and is_few and not self._is_compact:
             axis = self._whole()

@@ -12,12 +12,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from prefect_nbviz import frames, schema, tables
-from prefect_nbviz.charts.clock import Integers, TimeAxis, span_text, zone_of
+from prefect_nbviz.arrays import Integers
+from prefect_nbviz.charts.clock import TimeAxis, span_text, zone_of
 from prefect_nbviz.charts.groups import Groups
 from prefect_nbviz.charts.panels import MAX_GROUPS_DRAWN
 from prefect_nbviz.charts.scales import Scale
-from prefect_nbviz.charts.style import HOVER, figure, note
-from prefect_nbviz.charts.words import coverage, duration_text, safe
+from prefect_nbviz.charts.style import HOVER, empty_figure, figure
+from prefect_nbviz.charts.words import ONCE_A_TAG, coverage, duration_text, joined, left_out, safe
 from prefect_nbviz.frames import micros
 from prefect_nbviz.states import Theme, state_style
 
@@ -76,7 +77,7 @@ def plot_duration_trend(trend: pd.DataFrame, *, theme: Theme = "light") -> go.Fi
     panels, left = _panels(trend)
     subtitle = _subtitle(trend, panels, left)
     if not panels:
-        return note(figure(_TITLE, subtitle, theme=theme, plot=160), "No runs that have ended to draw", theme=theme)
+        return empty_figure(_TITLE, subtitle, "No runs that have ended to draw", theme=theme)
     height = _ONE if len(panels) == 1 else _PANEL
     plot = (height + _GAP) * len(panels)
     fig = figure(_TITLE, subtitle, theme=theme, plot=plot, legend=[_BAND, _MEDIAN])
@@ -119,18 +120,15 @@ def _subtitle(trend: pd.DataFrame, panels: list[tuple[str, pd.DataFrame]], left:
     without = int(trend["without_duration"].sum())
     many = "tags" in about.get("by", [])
     held = about.get("runs", int(trend["count"].sum()) + without)
-    parts = [coverage(held if many else drawn, trend, held=held)]
-    if many:
-        parts.append("a run counts once under each of its tags")
-    elif missing := without + about.get("without_start", 0):
-        parts.append(f"{missing:,} have no duration yet")
+    missing = without + about.get("without_start", 0)
     runs, groups = left
-    if groups:
-        parts.append(f"{groups:,} more {'group is' if groups == 1 else 'groups are'} not drawn")
-    if runs:
-        parts.append(f"{runs:,} runs in all are in groups or older bins that are not drawn")
-    parts += [f"bins of {safe(about['freq'])}"] if "freq" in about else []
-    return "; ".join(parts)
+    return joined(
+        coverage(held if many else drawn, trend, held=held),
+        ONCE_A_TAG if many else f"{missing:,} have no duration yet" if missing else "",
+        left_out(groups, "group"),
+        f"{runs:,} runs in all are in groups or older bins that are not drawn" if runs else "",
+        f"bins of {safe(about['freq'])}" if "freq" in about else "",
+    )
 
 
 def _heading(title: str, bins: pd.DataFrame) -> str:

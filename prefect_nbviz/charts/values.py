@@ -8,13 +8,10 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from prefect_nbviz.charts.words import NONE
-
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+from prefect_nbviz.arrays import Flags, Integers
+from prefect_nbviz.charts.words import NONE, left_out
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,12 @@ class Values:
 
     more_runs: int
     """How many runs have one of those at least."""
+
+    @property
+    def left_out(self) -> str:
+        """What a chart says of the values that are left out."""
+        runs = "run" if self.more_runs == 1 else "runs"
+        return left_out(self.more_values, "value", f", with {self.more_runs:,} {runs}")
 
 
 @dataclass(frozen=True)

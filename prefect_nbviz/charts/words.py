@@ -7,6 +7,7 @@ import math
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -16,9 +17,13 @@ from prefect_nbviz import frames
 NONE = "(none)"
 """What is shown for a value that is missing."""
 
+ONCE_A_TAG = "a run counts once under each of its tags"
+"""What a chart says whose bars, added up, are more than the runs."""
+
 _LABEL_LENGTH = 40
 _MESSAGE_LENGTH = 300
 _LINE_LENGTH = 72
+_MICRO = timedelta(microseconds=1)
 _MILLI = 1_000
 _MINUTE = 60
 _LEVELS = (
@@ -42,6 +47,29 @@ def safe(text: str) -> str:
     """
     shown = text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
     return html.escape(shown, quote=False).replace("$", "&#36;")
+
+
+def joined(*parts: str) -> str:
+    """Put what a subtitle says together, without what is empty.
+
+    Examples
+    --------
+    >>> joined("47 runs", "", "3 not ended yet")
+    '47 runs; 3 not ended yet'
+    """
+    return "; ".join(part for part in parts if part)
+
+
+def left_out(count: int, noun: str, holding: str = "") -> str:
+    """Say how many more there are that are not drawn; nothing if there are none.
+
+    Examples
+    --------
+    >>> left_out(0, "row"), left_out(1, "row"), left_out(1_200, "value", ", with 3,000 runs")
+    ('', '1 more row is not drawn', '1,200 more values are not drawn, with 3,000 runs')
+    """
+    more = f"{noun} is" if count == 1 else f"{noun}s are"
+    return f"{count:,} more {more} not drawn{holding}" if count > 0 else ""
 
 
 def run_name(name: object) -> str:
@@ -109,16 +137,17 @@ def message_lines(message: object) -> str:
     return "<br>".join(safe(line) for line in textwrap.wrap(short, _LINE_LENGTH))
 
 
-def duration_text(micros: int) -> str:
-    """Give a length of time in microseconds as people say it, in two units at most.
+def duration_text(length: int | timedelta) -> str:
+    """Give a length of time, or its microseconds, as people say it, in two units at most.
 
     Examples
     --------
     >>> [duration_text(micros) for micros in (250, 420_000, 1_700_000, 123_000_000, 3_720_000_000)]
     ['250 µs', '420 ms', '1.7 s', '2 min 3 s', '1 h 2 min']
-    >>> duration_text(-5_000_000)
+    >>> duration_text(pd.Timedelta("-5s"))
     '-5 s'
     """
+    micros = length // _MICRO if isinstance(length, timedelta) else length
     if micros < 0:
         return f"-{duration_text(-micros)}"
     if micros < _MILLI:

@@ -51,6 +51,8 @@ class PrivateServer:
     ----------
     settings
         Further environment variables for the server and for what talks to it.
+    history
+        A database to begin with, of which it takes a copy; without one it begins with an empty one.
 
     See Also
     --------
@@ -72,8 +74,9 @@ class PrivateServer:
     environment: dict[str, str]
     """The environment variables of a process that is to talk to it."""
 
-    def __init__(self, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *, settings: Mapping[str, str] | None = None, history: Path | None = None) -> None:
         self._settings = dict(settings or {})
+        self._history = history
         self._children: list[Child] = []
         self._server: Child | None = None
         self._samples: Child | None = None
@@ -105,6 +108,8 @@ class PrivateServer:
         try:
             with signals_held():
                 self.home = Path(tempfile.mkdtemp(prefix="prefect-nbviz-"))
+            if self._history is not None:
+                shutil.copy(self._history, self.database)
             self.environment = private_environment(self.home, self.api_url) | self._settings
             where = ("--host", HOST, "--port", str(self.port))
             self._server = self.run("-m", "prefect", "server", "start", *where, log=self.log)

@@ -36,7 +36,7 @@ def is_here(url: str) -> bool:
 @contextlib.contextmanager
 def addresses_read(url: str) -> Iterator[None]:
     """Say in words that an address cannot be read; its cause would show the password in it."""
-    import httpx  # noqa: PLC0415 - Prefect brings it, and it is as slow
+    import httpx
 
     try:
         yield

@@ -9,8 +9,8 @@ from pathlib import Path
 
 def known() -> ssl.SSLContext | None:
     """Give the certificates that Prefect's client would read for each client; None where it is told to trust all."""
-    import certifi  # noqa: PLC0415 - httpx brings it
-    from prefect.settings import (  # noqa: PLC0415 - takes seconds
+    import certifi
+    from prefect.settings import (
         PREFECT_API_SSL_CERT_FILE,
         PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
     )

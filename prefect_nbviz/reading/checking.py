@@ -90,8 +90,8 @@ async def look(connection: Connection, *, patience: float) -> list[Finding]:
 
 def _settings(connection: Connection) -> list[Finding]:
     """Look at where the address comes from."""
-    from prefect.context import get_settings_context  # noqa: PLC0415 - takes seconds
-    from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_EPHEMERAL_ENABLED  # noqa: PLC0415 - likewise
+    from prefect.context import get_settings_context
+    from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_EPHEMERAL_ENABLED
 
     url, source = connection.api_url, "Connection(api_url=…)"
     if url is None:

@@ -66,6 +66,6 @@ def inside(kind: RunKind, columns: Iterable[str], sort: str) -> tuple[schema.Col
 
 def fields(columns: Iterable[schema.Column], plan: Plan) -> frozenset[str]:
     """Give the fields of the server's rows that columns, and what is done here, are made from."""
-    of_columns = {field_of(column.name, plan.kind) for column in columns} - {None}
+    of_columns = {field for column in columns if (field := field_of(column.name, plan.kind)) is not None}
     of_order = {Order(plan.sort).field} - {"duration"}
-    return frozenset({"id", RUN_TIME.name, *of_columns, *of_order, *(step.field for step in plan.steps)})  # type: ignore[arg-type]
+    return frozenset({"id", RUN_TIME.name, *of_columns, *of_order, *(step.field for step in plan.steps)})

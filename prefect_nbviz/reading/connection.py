@@ -105,8 +105,8 @@ class Connection:
                 yield Server(client, gate, patience)
 
     def _client(self, hooks: Sequence[Callable[[httpx.Response], Awaitable[None]]]) -> PrefectClient:
-        from prefect.client.orchestration import PrefectClient, get_client  # noqa: PLC0415 - takes seconds
-        from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - likewise
+        from prefect.client.orchestration import PrefectClient, get_client
+        from prefect.settings import PREFECT_API_URL
 
         api_url = PREFECT_API_URL.value() if self.api_url is None else self.api_url
         if not api_url:
@@ -205,7 +205,7 @@ class Server:
 
     async def _answered(self, send: Callable[[], Awaitable[Reply]]) -> Reply:
         """Send as often as makes sense, and put failures in words."""
-        import httpx  # noqa: PLC0415 - Prefect brings it, and it is as slow
+        import httpx
 
         try:
             return await self._patience.spend(send)
@@ -237,7 +237,7 @@ class Server:
             ) from error
 
     async def _send(self, method: str, path: str, shape: Any, options: Mapping[str, Any]) -> Reply:
-        import httpx  # noqa: PLC0415 - likewise
+        import httpx
 
         begin = time.perf_counter()
         response = await self._client.request(method, path, **options)  # type: ignore[arg-type]
@@ -275,7 +275,7 @@ def _is_cloud(client: PrefectClient) -> bool:
 @contextlib.contextmanager
 def _tries_counted_here() -> Iterator[None]:
     """Let Prefect's client try once, and wait as the server asks: its own tries may take many minutes in all."""
-    from prefect.context import get_settings_context  # noqa: PLC0415 - takes seconds
+    from prefect.context import get_settings_context
 
     now = get_settings_context()
     client = now.settings.client.model_copy(update={"max_retries": 0})

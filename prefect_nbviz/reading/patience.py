@@ -87,7 +87,7 @@ class Patience:
                 running.reschedule(0)
 
     async def _tries(self, send: Callable[[], Awaitable[T]]) -> T:
-        import httpx  # noqa: PLC0415 - Prefect brings it, and it is as slow
+        import httpx
 
         pause, longest = self._pauses
         for tries in itertools.count(1):
@@ -104,8 +104,8 @@ class Patience:
 
     def _why_again(self, error: httpx.HTTPError, tries: int) -> str | None:
         """Say why a failure is worth another try, or give None where it is not."""
-        import httpx  # noqa: PLC0415 - likewise
-        from prefect.settings import PREFECT_CLIENT_RETRY_EXTRA_CODES  # noqa: PLC0415 - likewise
+        import httpx
+        from prefect.settings import PREFECT_CLIENT_RETRY_EXTRA_CODES
 
         match error:
             case httpx.HTTPStatusError(response=response):

@@ -33,11 +33,12 @@ def read_flow_runs(
 ) -> pd.DataFrame:
     """Read the flow runs that match, past the server's 200 rows a page.
 
-    Reading thousands of runs again in the same process, all or the first by expected start, asks only for what can have
-    changed: runs that have not ended, that ended since, or of whose time the server tells other counts or sums of run
-    times by state than the rows that were read before. It cannot see a change to a run that had ended which gives it no new end and leaves those figures
-    as they are: a new name or other tags above all, the state that it had set once more by hand, or its deletion while
-    its equal in state and times was written with an end of long ago. Pass `fresh=True` where that matters.
+    Where thousands of runs are read again in the same process, all or the first by expected start, only what can have
+    changed is asked for: runs that had not ended, runs that ended since, and stretches of time for which the server
+    gives other counts, or other sums of run times, by state than the rows that are kept. What this cannot see is a
+    change to a run that had ended, if its end and those figures stay as they were: above all a new name or other tags;
+    also the same state set once more by hand, or a run deleted while another of its state and times, with an end of
+    long ago, was written. Pass `fresh=True` where that matters.
 
     Parameters
     ----------
@@ -179,6 +180,11 @@ def read_state_type_counts(
     -----
     IncompleteWarning
         As in `count_runs`.
+
+    Examples
+    --------
+    >>> read_state_type_counts(TaskRunQuery(since="1d"))["FAILED"]  # doctest: +SKIP
+    17
     """
     every_type = query_of_either(query, criteria).replace(sort="ID_DESC", state_type=None)
 

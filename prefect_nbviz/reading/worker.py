@@ -83,7 +83,7 @@ def run(work: Callable[[Progress], Coroutine[Any, Any, T]], *, progress: bool | 
     thread = threading.Thread(target=contextvars.copy_context().run, args=(target,), daemon=True)
     thread.start()
     try:
-        with _Reporting(progress, unit) as report:
+        with _Reporting(progress=progress, unit=unit) as report:
             while not outcome.done():
                 thread.join(_SECONDS_BETWEEN_LOOKS)
                 report(state)
@@ -114,7 +114,13 @@ def _keep(answer: Any) -> None:
         raise ReadInterrupted(frame, frame.attrs[frames.ATTRS]["reason"] or "It was interrupted when it had all.")
 
 
-def _takes_note(report: Report) -> bool:
+def _teller(report: Callable[..., Any]) -> Callable[[Progress], None]:
+    if _takes_note(report):
+        return lambda state: report(state.done, state.total, note=state.said)
+    return lambda state: report(state.done, state.total)
+
+
+def _takes_note(report: Callable[..., Any]) -> bool:
     try:
         return "note" in inspect.signature(report).parameters
     except ValueError:  # some that are not written in Python do not tell
@@ -124,24 +130,19 @@ def _takes_note(report: Report) -> bool:
 class _Reporting:
     """A function to report to: the caller's own, or one that shows a bar once the work lasts."""
 
-    def __init__(self, progress: bool | Report, unit: str) -> None:  # noqa: FBT001 - the caller's
+    def __init__(self, *, progress: bool | Report, unit: str) -> None:
         self._progress = progress
-        self._takes_note = callable(progress) and _takes_note(progress)
         self._unit = unit
         self._begin = time.monotonic()
         self._bar: tqdm[Any] | None = None
         self._note = ""
 
     def __enter__(self) -> Callable[[Progress], None]:
-        return self._tell if callable(self._progress) else self._show
+        return _teller(self._progress) if callable(self._progress) else self._show
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
-
-    def _tell(self, state: Progress) -> None:
-        more = {"note": state.said} if self._takes_note else {}
-        self._progress(state.done, state.total, **more)  # type: ignore[operator]
 
     def _show(self, state: Progress) -> None:
         lasts = time.monotonic() - self._begin > _SECONDS_BEFORE_BAR

@@ -70,6 +70,7 @@ class Contents:
         title: str | None,
         connection: Connection | None,
         progress: bool | Report,
+        at_hand: Mapping[str, pd.DataFrame] | None = None,
     ) -> Self:
         """Gather what the rows of runs do not tell.
 
@@ -81,7 +82,10 @@ class Contents:
             What was read.
         zone, title, connection, progress
             As in `report`.
+        at_hand
+            Those of `over_time` and `intervals` that are there already, and need not be read.
         """
+        have = at_hand or {}
         notes: list[str] = []
 
         def gather(what: str, read: Callable[[], T], without: T) -> T:
@@ -95,18 +99,20 @@ class Contents:
                 notes.extend(sentences)
 
         counted = counts_of_rows(runs, tz=zone.key)
-        over_time = counted
-        if query is not None:
+        over_time = have.get("over_time", counted)
+        if query is not None and "over_time" not in have:
             over_time = gather(
                 "The counts over time of all that match",
                 lambda: counts_over_time(query, runs, tz=zone.key, connection=connection, progress=progress),
                 counted,
             )
-        intervals = gather(
-            "The state histories",
-            lambda: state_intervals(read_states(with_histories(runs), connection=connection, progress=progress)),
-            frames.empty(schema.INTERVALS),
-        )
+        intervals = have.get("intervals")
+        if intervals is None:
+            intervals = gather(
+                "The state histories",
+                lambda: state_intervals(read_states(with_histories(runs), connection=connection, progress=progress)),
+                frames.empty(schema.INTERVALS),
+            )
         failed = gather(
             "The task runs that failed",
             lambda: failed_tasks(runs, connection=connection, progress=progress),

@@ -66,7 +66,7 @@ def _lengths(runs: pd.DataFrame) -> Iterator[Figure]:
 def _late(runs: pd.DataFrame) -> Iterator[Figure]:
     if "lateness" in runs and runs["lateness"].notna().any():
         late = int((runs["lateness"] > LATE_AFTER).sum())
-        after = f"by more than {duration_text(LATE_AFTER // pd.Timedelta(1, 'us'))}"
+        after = f"by more than {duration_text(LATE_AFTER)}"
         yield Figure("Late starts", f"{late:,}", after)
 
 

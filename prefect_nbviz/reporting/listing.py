@@ -10,7 +10,6 @@ import pandas as pd
 
 from prefect_nbviz.charts.words import NONE, duration_text
 
-_MICRO = pd.Timedelta(1, "us")
 _LONGEST = 600  # letters of one text: the rest of a message is a traceback
 
 
@@ -83,7 +82,8 @@ def listing(
 
 def text(value: Any) -> Cell:
     """Give a text, cut if it is long."""
-    shown = NONE if value is None or value is pd.NA or value != value or not str(value).strip() else str(value)  # noqa: PLR0124 - NaN and NaT
+    is_missing = pd.api.types.is_scalar(value) and pd.isna(value)
+    shown = NONE if is_missing or not str(value).strip() else str(value)
     return Cell(shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…")
 
 
@@ -121,7 +121,7 @@ def share_text(part: int, whole: int) -> str:
 
 def length(value: Any) -> Cell:
     """Give a length of time."""
-    return Cell("" if pd.isna(value) else duration_text(value // _MICRO))
+    return Cell("" if pd.isna(value) else duration_text(value))
 
 
 def moment(value: Any, zone: Any) -> Cell:

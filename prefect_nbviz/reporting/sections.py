@@ -153,7 +153,7 @@ def _lateness(contents: Contents) -> Section:
     table = lateness_table(contents.runs, by="flow_name", tz=contents.zone.key)
     runs, late = int(table["runs"].sum()), int(table["late"].sum())
     says = (
-        f"{late:,} of {runs:,} runs that were due started more than {duration_text(LATE_AFTER // _MICRO)} after they "
+        f"{late:,} of {runs:,} runs that were due started more than {duration_text(LATE_AFTER)} after they "
         "were expected to, or still wait."
     )
     columns: dict[str, Column] = {

@@ -8,9 +8,9 @@ from datetime import tzinfo
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.style import in_order_of_life
 from prefect_nbviz.charts.words import duration_text
 from prefect_nbviz.states import STATE_NAMES, STATE_TYPES
@@ -125,7 +125,7 @@ def _times(column: pd.Series[Any], zone: tzinfo) -> Sent:
     return {"form": "time", "micros": micros.tobytes(), "offsets": ahead.tobytes()}
 
 
-def _micros(column: pd.Series[Any]) -> npt.NDArray[np.int64]:
+def _micros(column: pd.Series[Any]) -> Integers:
     return column.to_numpy(dtype="datetime64[us]").astype(np.int64)
 
 

@@ -28,7 +28,7 @@ class Chart(anywidget.AnyWidget):
     True
     """
 
-    _esm = script("fit.js", "chart.js")
+    _esm = script("fit.js", "cursor.js", "chart.js")
 
     selected = traitlets.Tuple()
     """The ids of the runs that are picked: set when a person picks; what does not hold them is dimmed."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import ipywidgets as ipw
 import pandas as pd
-import traitlets
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.charts.counts import plot_state_counts, state_count_picks
 from prefect_nbviz.charts.history import plot_run_counts, run_count_picks
 from prefect_nbviz.widgets.chart import Chart
+from prefect_nbviz.widgets.chart_view import UTC, ChartView
 from prefect_nbviz.widgets.column_choice import ColumnChoice
 from prefect_nbviz.widgets.page import Page
 
@@ -31,32 +30,23 @@ _BY = {
 }
 
 
-class CountsView(ipw.VBox):
+class CountsView(ChartView):
     """How many runs are in which state, over time or by a column.
 
     Parameters
     ----------
     page
-        The page, whose theme it takes.
+        The page, whose theme the chart takes.
     zone
         The time zone of its axis.
     """
 
-    selected = traitlets.Tuple()
-    """The ids of the runs that are chosen."""
-
-    def __init__(self, page: Page, *, zone: ZoneInfo) -> None:
-        self._page = page
-        self._zone = zone
-        self._runs = frames.empty(schema.TASK_RUNS)
-        self._of: Any = None
+    def __init__(self, page: Page, *, zone: ZoneInfo = UTC) -> None:
         self.run_counts: pd.DataFrame = frames.empty(schema.RUN_COUNTS)
         """What counts over time are drawn from: all that matches, where the server can tell."""
         self.by = ColumnChoice("Count by", _BY)
-        self.chart = Chart(page=page, description="How many runs are in which state")
-        super().__init__([self.by, self.chart])
-        traitlets.link((self, "selected"), (self.chart, "selected"))
-        self.by.observe(lambda _: self.draw(), "value")
+        chart = Chart(page=page, description="How many runs are in which state")
+        super().__init__([self.by, chart], chart=chart, choices=[self.by], zone=zone)
         page.observe(lambda _: self.draw(), "theme")
 
     def show_runs(self, runs: pd.DataFrame, *, of: Any) -> None:
@@ -67,7 +57,7 @@ class CountsView(ipw.VBox):
 
     def draw(self) -> None:
         """Draw what is chosen."""
-        by, of, theme = self.by.value, (self.by.value, self._of), self._page.theme
+        by, of, theme = self.by.value, (self.by.value, self._of), self.chart.page.theme
         runs, counts = self._runs, self.run_counts
         if by == OVER_TIME:
             figure = plot_run_counts(counts, tz=self._zone.key, theme=theme)

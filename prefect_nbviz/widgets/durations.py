@@ -9,21 +9,19 @@ from zoneinfo import ZoneInfo
 
 import ipywidgets as ipw
 import pandas as pd
-import traitlets
 
-from prefect_nbviz import frames, schema
 from prefect_nbviz.analysis.durations import duration_table
 from prefect_nbviz.analysis.outliers import duration_outliers
 from prefect_nbviz.charts.durations import duration_picks, plot_durations
 from prefect_nbviz.charts.words import NONE, duration_text
 from prefect_nbviz.widgets.chart import Chart
+from prefect_nbviz.widgets.chart_view import UTC, ChartView
 from prefect_nbviz.widgets.column_choice import ColumnChoice
 from prefect_nbviz.widgets.page import Page
 
 MAX_GROUPS_LISTED = 50
 """As many values have a line in the table, those of the largest p95."""
 
-_UTC = ZoneInfo("UTC")
 _ALL = ""
 _BY = {
     "All runs": _ALL,
@@ -38,7 +36,7 @@ _BY = {
 _LENGTHS = ("p50", "p90", "p95", "p99", "max")
 
 
-class DurationsView(ipw.VBox):
+class DurationsView(ChartView):
     """A chart of how long runs took, and a table of their percentiles.
 
     Parameters
@@ -56,29 +54,22 @@ class DurationsView(ipw.VBox):
     ()
     """
 
-    selected = traitlets.Tuple()
-    """The ids of the runs that are picked: set when a person picks; what does not hold them is dimmed."""
-
-    def __init__(self, page: Page, *, zone: ZoneInfo = _UTC) -> None:
-        self._zone = zone
-        self._runs: pd.DataFrame = frames.empty(schema.TASK_RUNS)
-        self._of: Any = None
+    def __init__(self, page: Page, *, zone: ZoneInfo = UTC) -> None:
         self.by = ColumnChoice("By", _BY)
-        self.chart = Chart(page=page, description="How long runs took, by when they started")
         self.table = ipw.HTML()
-        super().__init__([self.by, self.chart, self.table])
+        chart = Chart(page=page, description="How long runs took, by when they started")
+        super().__init__([self.by, chart, self.table], chart=chart, choices=[self.by], zone=zone)
         self.add_class("nbviz-durations")
-        traitlets.link((self, "selected"), (self.chart, "selected"))
-        self.by.observe(lambda _: self._draw(), "value")
-        page.observe(lambda _: self._draw(), "theme")
+        page.observe(lambda _: self.draw(), "theme")
 
     def show_runs(self, runs: pd.DataFrame, *, of: Any) -> None:
         """Show how long runs took; while they are of the same, a zoom stays, as does the column if they have it."""
         self._runs, self._of = runs, of
         self.by.offer(runs)
-        self._draw()
+        self.draw()
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Draw what is chosen, and its table."""
         runs, by, theme = self._runs, self.by.value or None, self.chart.page.theme
         kind = "task_key" if "task_key" in runs else "flow_name"
         outliers = duration_outliers(runs, by=by or kind)
@@ -102,6 +93,6 @@ def _rows(table: pd.DataFrame, by: str) -> Iterator[str]:
     for row in table.to_dict("records"):
         name = html.escape(NONE if pd.isna(row[by]) else str(row[by]))
         numbers = [f"{row['count']:,}", f"{row['without_duration']:,}" if row["without_duration"] else ""]
-        numbers += ["" if pd.isna(row[one]) else duration_text(row[one] // pd.Timedelta(1, "us")) for one in _LENGTHS]
+        numbers += ["" if pd.isna(row[one]) else duration_text(row[one]) for one in _LENGTHS]
         cells = "".join(f"<td>{number}</td>" for number in numbers)
         yield f'<tr><td><span class="nbviz-cut" title="{name}">{name}</span></td>{cells}</tr>'

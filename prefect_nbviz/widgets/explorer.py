@@ -6,6 +6,7 @@ from typing import Any
 
 import ipywidgets as ipw
 import pandas as pd
+from IPython.display import display
 
 from prefect_nbviz.charts.clock import zone_of
 from prefect_nbviz.errors import QueryError
@@ -15,6 +16,7 @@ from prefect_nbviz.widgets.controls import FilterControls
 from prefect_nbviz.widgets.live import LiveSwitch
 from prefect_nbviz.widgets.loader import Loader
 from prefect_nbviz.widgets.page import Page
+from prefect_nbviz.widgets.saved import SavedPicture
 from prefect_nbviz.widgets.screen import Screen, show
 
 
@@ -67,7 +69,9 @@ class RunExplorer(ipw.VBox):
         self, query: FlowRunQuery | TaskRunQuery, *, connection: Connection | None = None, tz: str = "UTC"
     ) -> None:
         zone = zone_of(tz)
-        self.page = Page()
+        self._saved = SavedPicture()
+        self._is_picture_old = False
+        self.page = Page(hidden=self._saved.name)
         self.controls = FilterControls(query, zone=zone, connection=connection)
         self.live = LiveSwitch()
         self.screen = Screen(self.controls, self.page, self.live, connection=connection, zone=zone)
@@ -75,7 +79,7 @@ class RunExplorer(ipw.VBox):
             description="Load", icon="refresh", tooltip="Read the runs", button_style="primary"
         )
         self.stop_button = ipw.Button(description="Stop", icon="stop", tooltip="Keep what was read by now")
-        self.controls.actions.children = [self.load_button, self.stop_button, self.live]
+        self.controls.actions.children = [self.load_button, self.stop_button, self.live, self.live.pause_button]
         self._loader = Loader(self.screen, self.live, connection=connection, zone=zone)
         self._past: list[RunQuery] = []
         super().__init__([self.page, self.controls, self.screen], _dom_classes=("nbviz",))
@@ -136,6 +140,7 @@ class RunExplorer(ipw.VBox):
         if self._loader is not None:  # one whose making failed is closed too
             self._loader.stop()
             self.live.value = False
+            self.screen.report_button.close()
         super().close()
 
     def __repr__(self) -> str:
@@ -145,6 +150,11 @@ class RunExplorer(ipw.VBox):
         except QueryError as error:
             return f"RunExplorer({error})"
 
+    def _ipython_display_(self) -> None:
+        """Display the widget, and what a notebook without a kernel shows instead."""
+        display(self._repr_mimebundle_(), raw=True)  # type: ignore[no-untyped-call]
+        self._saved.display()
+
     def _watch(self) -> None:
         self.load_button.on_click(lambda _: self._loader.start())
         self.stop_button.on_click(lambda _: self._loader.stop())
@@ -153,7 +163,9 @@ class RunExplorer(ipw.VBox):
         self.screen.empty.on_choose(self._follow)
         self.screen.details.on_follow(self._follow)
         self.screen.standing.on_change(self._show_busy)
+        self.screen.standing.on_change(self._save_picture)
         self.live.observe(lambda _: self._switch_live(), "value")
+        self.live.pause_button.observe(lambda _: self._loader.look(), "value")
         self.controls.on_change(self._take_filters)
         self.page.observe(lambda _: self._take_theme(), "theme")
         self.page.observe(lambda _: self._take_presence(), "is_shown")
@@ -194,6 +206,15 @@ class RunExplorer(ipw.VBox):
         show(self.screen.back_button, self._past)
         self.controls.value = query
         self._loader.start()
+
+    def _save_picture(self) -> None:
+        """Keep what was read where a notebook is saved; a look that changed nothing leaves it as it is."""
+        standing = self.screen.standing
+        if standing.is_busy:
+            self._is_picture_old = True
+        elif standing.loaded is not None and (self._is_picture_old or standing.change):
+            self._is_picture_old = False
+            self._saved.show(self.screen.picture())
 
     def _show_busy(self) -> None:
         """Offer to stop while a person waits, and to load otherwise."""

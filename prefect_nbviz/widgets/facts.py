@@ -17,7 +17,6 @@ from prefect_nbviz.widgets.markup import markup, state_class, state_text, time_t
 
 KINDS = {"flow_run": "Flow run", "task_run": "Task run"}
 
-_MICRO = pd.Timedelta(microseconds=1)
 _MOST_NAMES = 10
 _WORTH_SAYING = pd.Timedelta(seconds=1)
 """No run starts at the very moment that it was meant to."""
@@ -122,7 +121,7 @@ def _times(row: pd.Series[Any], as_of: datetime | None, zone: tzinfo) -> Iterato
 
 
 def _length(length: pd.Timedelta) -> str:
-    return duration_text(max(int(length / _MICRO), 0))
+    return duration_text(max(length, pd.Timedelta(0)))
 
 
 def _tags(row: pd.Series[Any]) -> str:

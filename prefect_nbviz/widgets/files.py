@@ -1,15 +1,33 @@
-"""Files of runs, as bytes: CSV and Parquet with the values of the frame, not with what a person reads."""
+"""Files of runs: their names, and CSV and Parquet with the values of the frame, not with what a person reads."""
 
 from __future__ import annotations
 
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import pandas as pd
 
+from prefect_nbviz import frames
 from prefect_nbviz.errors import PrefectNbvizError
+
+
+def file_name(runs: pd.DataFrame, suffix: str, *, zone: tzinfo = UTC) -> str:
+    """Give the name of a file of runs, which says when they were read.
+
+    Examples
+    --------
+    >>> runs = pd.DataFrame({"flow_run_id": []})
+    >>> runs.attrs[frames.ATTRS] = {"as_of": "2026-01-31T10:42:07+00:00"}
+    >>> file_name(runs, "csv")
+    'flow_runs_2026-01-31_104207.csv'
+    """
+    as_of = runs.attrs.get(frames.ATTRS, {}).get("as_of")
+    moment = datetime.fromisoformat(as_of) if as_of else datetime.now(UTC)
+    kind = frames.id_column(runs).removesuffix("_id")
+    return f"{kind}s_{moment.astimezone(zone):%Y-%m-%d_%H%M%S}.{suffix}"
 
 
 def csv_bytes(runs: pd.DataFrame) -> bytes:

@@ -7,24 +7,22 @@ from zoneinfo import ZoneInfo
 
 import ipywidgets as ipw
 import pandas as pd
-import traitlets
 
-from prefect_nbviz import frames, schema
 from prefect_nbviz.analysis.grid import LAST, run_grid
 from prefect_nbviz.charts.grid import plot_run_grid, run_grid_picks
 from prefect_nbviz.charts.grid_cells import flow_names
 from prefect_nbviz.charts.words import cut
 from prefect_nbviz.widgets.chart import Chart
+from prefect_nbviz.widgets.chart_view import UTC, ChartView
 from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.status import StatusLine
 
 _COLORS = (("State", "state_type"), ("Duration", "duration"))
 _LASTS = (10, 25, LAST, 100)
-_UTC = ZoneInfo("UTC")
 _NO_TASK_RUNS = "The grid is of task runs: choose Tasks above, and load them."
 
 
-class GridView(ipw.VBox):
+class GridView(ChartView):
     """Which task did what in which of the last runs of a flow.
 
     Parameters
@@ -36,36 +34,29 @@ class GridView(ipw.VBox):
 
     Examples
     --------
+    >>> from prefect_nbviz import frames, schema
     >>> view = GridView(Page())
     >>> view.show_runs(frames.empty(schema.FLOW_RUNS), of="a query")
     >>> "choose Tasks above" in view.caption.value
     True
     """
 
-    selected = traitlets.Tuple()
-    """The ids of the runs that are chosen."""
-
-    def __init__(self, page: Page, *, zone: ZoneInfo = _UTC) -> None:
-        self._zone = zone
-        self._of: Any = None
+    def __init__(self, page: Page, *, zone: ZoneInfo = UTC) -> None:
         self._is_offering = False
-        self._runs = frames.empty(schema.TASK_RUNS)
-        self._grid = run_grid(self._runs)
         self.flow = ipw.Dropdown(description="Flow")
         self.color = ipw.Dropdown(description="Colour", options=_COLORS)
         self.last = ipw.Dropdown(description="Runs", options=_LASTS, value=LAST)
         self.caption = StatusLine()
-        self.chart = Chart(page=page, description="What each task did in each of the last runs of a flow")
+        chart = Chart(page=page, description="What each task did in each of the last runs of a flow")
         self._choices = ipw.HBox([self.flow, self.color, self.last], _dom_classes=("nbviz-row",))
-        self._drawing = ipw.Box([self.chart], _dom_classes=("nbviz-timeline",))
-        super().__init__([self._choices, self.caption, self._drawing])
-        for choice in (self.flow, self.color, self.last):
+        self._drawing = ipw.Box([chart], _dom_classes=("nbviz-timeline",))
+        parts, choices = [self._choices, self.caption, self._drawing], [self.flow, self.color]
+        super().__init__(parts, chart=chart, choices=choices, zone=zone)
+        for choice in self._choices.children:
             choice.add_class("nbviz-field")
-        traitlets.link((self, "selected"), (self.chart, "selected"))
-        self.flow.observe(lambda _: self._draw(), "value")
-        self.color.observe(lambda _: self._draw(), "value")
         self.last.observe(lambda _: self._make(), "value")
-        page.observe(lambda _: self._draw(), "theme")
+        page.observe(lambda _: self.draw(), "theme")
+        self._grid = run_grid(self._runs)
         self._show_parts()
 
     def show_runs(self, runs: pd.DataFrame, *, of: Any) -> None:
@@ -86,7 +77,7 @@ class GridView(ipw.VBox):
         self._is_offering = True
         self._offer(flow_names(self._grid))
         self._is_offering = False
-        self._draw()
+        self.draw()
 
     def _offer(self, flows: list[str]) -> None:
         """Offer flows to choose from; the chosen one stays if it is among them."""
@@ -96,7 +87,8 @@ class GridView(ipw.VBox):
             self.flow.value = before if before in flows else next(iter(flows), None)
         self.flow.layout.display = None if len(flows) > 1 else "none"
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Draw the flow that is chosen."""
         if self._is_offering:  # a flow that is chosen for a moment would take the zoom away
             return
         grid, flow, color = self._grid, self.flow.value, self.color.value

@@ -58,6 +58,11 @@ class Loader:
         """Read in the background; what went on there ends."""
         self._background.start(self._load_and_look_again)
 
+    def look(self) -> None:
+        """Look at once, in the background, while the person looks at what there is; what is read for a person goes on."""
+        if self._live.value and not self._standing.is_busy:
+            self._background.start(self._look_now_and_again)
+
     def stop(self) -> None:
         """End what goes on in the background; what a read has by then is kept."""
         self._background.stop()
@@ -76,6 +81,11 @@ class Loader:
             self._read(turn)
             self._look_again(turn)
 
+    def _look_now_and_again(self, turn: Turn) -> None:
+        with suppress(KeyboardInterrupt):
+            self._read(turn, quietly=True)
+            self._look_again(turn)
+
     def _look_again(self, turn: Turn) -> None:
         with suppress(KeyboardInterrupt):
             while self._live.value and not turn.wait(self._live.pace.pause):
@@ -89,9 +99,12 @@ class Loader:
             return
         began = time.monotonic()
         with self._told(turn, quietly=quietly):
-            shown = [*self._steps(query, turn, quietly=quietly)] if quietly else self._steps(query, turn, quietly=False)
-            for show in shown:
-                show()
+            steps = self._steps(query, turn, quietly=quietly)
+            if quietly:
+                self._screen.show_together([*steps])
+            else:
+                for show in steps:
+                    show()
             self._live.took(time.monotonic() - began)
             self._standing.failure = ""
 
@@ -108,6 +121,9 @@ class Loader:
             if not quietly:
                 screen.show_runs(query, stop.frame, quietly=False)
             raise
+        if quietly and self._live.is_paused:
+            yield lambda: screen.show_waiting(runs)
+            return
         yield lambda: screen.show_runs(query, runs, quietly=quietly)
         standing.stage = "The numbers by state could not be read."
         report = self._reporter("Counting", turn, quietly=quietly)

@@ -54,6 +54,9 @@ class Page(anywidget.AnyWidget):
     is_shown = traitlets.Bool(default_value=True).tag(sync=True)
     """Whether it is on a page; False once it was taken from there, as when its cell runs again."""
 
+    hidden = traitlets.Unicode().tag(sync=True)
+    """A class of what is hidden while this is on the page; empty for nothing."""
+
     plotly = traitlets.Bytes().tag(sync=True)
     """The source of plotly.js, so that charts need no network."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import ipywidgets as ipw
@@ -13,13 +13,18 @@ from prefect_nbviz import frames, schema
 from prefect_nbviz.analysis.intervals import state_intervals
 from prefect_nbviz.analysis.suspects import suspect_runs
 from prefect_nbviz.errors import QueryError
+from prefect_nbviz.gathering import with_histories
 from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.reading import Connection
+from prefect_nbviz.reading.worker import Report
+from prefect_nbviz.reporting.contents import Contents
 from prefect_nbviz.widgets.controls import FilterControls
 from prefect_nbviz.widgets.details import RunDetails
 from prefect_nbviz.widgets.empty import EmptyPanel, Way
-from prefect_nbviz.widgets.live import LiveSwitch, change_text
+from prefect_nbviz.widgets.live import LiveSwitch, change_text, changes
 from prefect_nbviz.widgets.page import Page
+from prefect_nbviz.widgets.report import ReportButton
+from prefect_nbviz.widgets.saved import picture_html
 from prefect_nbviz.widgets.standing import Standing
 from prefect_nbviz.widgets.status import ProgressLine, StatusLine, invitation
 from prefect_nbviz.widgets.suspects import SuspectLine
@@ -43,7 +48,7 @@ class Screen(ipw.VBox):
     live
         The switch, which says how live it all is.
     connection
-        Where the panel of a run reads; None for the server of the active Prefect profile.
+        Where the panel of a run reads, and a report; None for the server of the active Prefect profile.
     zone
         The time zone of what is shown.
     """
@@ -65,6 +70,7 @@ class Screen(ipw.VBox):
         self._controls = controls
         self._live = live
         self._zone = zone
+        self._connection = connection
         self._lock = threading.RLock()
         self.progress = ProgressLine()
         self.status = StatusLine()
@@ -76,7 +82,8 @@ class Screen(ipw.VBox):
         self.more_button = ipw.Button(tooltip="Read more of what matches")
         self.back_button = ipw.Button(description="Back", icon="arrow-left", tooltip="To the filters before")
         self.back_button.layout.display = "none"
-        buttons = _row("buttons", self.clear_button, self.more_button, self.back_button)
+        self.report_button = ReportButton(self._report_contents)
+        buttons = _row("buttons", self.clear_button, self.more_button, self.back_button, self.report_button)
         status, body = _row("status", self.status, buttons), _row("body", self.views, self.details)
         super().__init__([status, self.progress, self.suspects, self.empty, body], _dom_classes=("nbviz-screen",))
         self.clear_button.on_click(lambda _: self.views.set_trait("selected", ()))
@@ -109,6 +116,7 @@ class Screen(ipw.VBox):
             is_dim = query != standing.loaded or standing.is_busy
             (self.views.add_class if is_dim else self.views.remove_class)("nbviz-dim")
             show(self.more_button, self._is_cut())
+            show(self.report_button, len(self.frame))
             self.more_button.description = f"Load {self.next_limit:,}" if self.next_limit else "Load all"
             is_counted = _counted(query) == _counted(standing.loaded)
             self._controls.show_counts(standing.counts if is_counted else {})
@@ -118,8 +126,9 @@ class Screen(ipw.VBox):
         """Show runs; other runs than before have no counts and states yet."""
         with self._lock:
             ids = frames.id_column(runs)
-            self.standing.change = change_text(self.frame, runs, ids) if quietly else ""
+            self.standing.change = change_text(changes(self.frame, runs, ids)) if quietly else ""
             self.frame = runs
+            self._live.show_all()
             if not quietly:
                 self.states, self.intervals = frames.empty(schema.STATES), frames.empty(schema.INTERVALS)
                 self.standing.loaded = query
@@ -132,6 +141,19 @@ class Screen(ipw.VBox):
             self.views.show_runs(runs, of=query)
             there = {*runs[ids]}
             self.views.selected = tuple(one for one in self.views.selected if one in there)
+            self.refresh()
+
+    def show_together(self, shows: Iterable[Callable[[], None]]) -> None:
+        """Show several things as one: each view is drawn once."""
+        with self._lock, self.views.drawn_once():
+            for one in shows:
+                one()
+
+    def show_waiting(self, runs: pd.DataFrame) -> None:
+        """Say how many of the runs that there are by now differ from those that are shown, which stay."""
+        with self._lock:
+            self.standing.change = ""
+            self._live.waiting = sum(changes(self.frame, runs, frames.id_column(runs)).values())
             self.refresh()
 
     def show_counts(self, counts: Mapping[str, int | None]) -> None:
@@ -156,6 +178,29 @@ class Screen(ipw.VBox):
             self.views.show_intervals(self.intervals, self.frame, of=self.standing.loaded)
             self._look_for_suspects()
             self._show_chosen()
+
+    def picture(self) -> str:
+        """Give what is shown as HTML that needs no kernel."""
+        with self._lock:
+            lines = self.standing.lines(self.frame, self.standing.loaded, "", live="", zone=self._zone)
+            return picture_html(self.frame, [text for _, text in lines], zone=self._zone)
+
+    def _report_contents(self, progress: Report) -> Contents:
+        """Gather what a report is made from: what is shown, and what is not read yet."""
+        with self._lock:
+            query, runs = self.standing.loaded, self.frame
+            at_hand = {"over_time": self.run_counts} if len(self.run_counts) else {}
+            if self.states["run_id"].nunique() == len(with_histories(runs)):
+                at_hand["intervals"] = self.intervals
+        return Contents.gathered(
+            query,
+            runs,
+            zone=self._zone,
+            title=None,
+            connection=self._connection,
+            progress=progress,
+            at_hand=at_hand,
+        )
 
     def _look_for_suspects(self) -> None:
         """Say which runs have data that cannot be right, as far as what is loaded tells."""

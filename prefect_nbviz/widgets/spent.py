@@ -6,9 +6,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import ipywidgets as ipw
 import pandas as pd
-import traitlets
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.analysis.groups import HOURS
@@ -16,10 +14,11 @@ from prefect_nbviz.analysis.spent import runs_of_rows, time_spent
 from prefect_nbviz.charts.spent import plot_time_spent, time_spent_picks
 from prefect_nbviz.gathering import with_histories
 from prefect_nbviz.widgets.chart import Chart
+from prefect_nbviz.widgets.chart_view import UTC, ChartView
 from prefect_nbviz.widgets.column_choice import ColumnChoice
 from prefect_nbviz.widgets.histories import part_lines
 from prefect_nbviz.widgets.page import Page
-from prefect_nbviz.widgets.status import Line, StatusLine
+from prefect_nbviz.widgets.status import StatusLine
 
 _BY = {
     "Flow": "flow_name",
@@ -34,56 +33,44 @@ _BY = {
 }
 
 
-class TimeView(ipw.VBox):
+class TimeView(ChartView):
     """How long the first of some runs were late, pending, running, waiting for a retry, paused.
 
     Parameters
     ----------
     page
-        The page, whose theme it takes.
+        The page, whose theme the chart takes.
     zone
         The time zone of its hours.
 
     Examples
     --------
-    >>> view = TimeView(Page(), zone=ZoneInfo("UTC"))
+    >>> view = TimeView(Page())
     >>> view.by.value
     'flow_name'
     """
 
-    selected = traitlets.Tuple()
-    """The ids of the runs that are chosen."""
-
-    def __init__(self, page: Page, *, zone: ZoneInfo) -> None:
-        self._zone = zone
+    def __init__(self, page: Page, *, zone: ZoneInfo = UTC) -> None:
         self._intervals = frames.empty(schema.INTERVALS)
-        self._runs = frames.empty(schema.TASK_RUNS)
-        self._of: Any = None
-        self._part: list[Line] = []
         self.by = ColumnChoice("Add up by", _BY)
         self.caption = StatusLine()
-        self.chart = Chart(page=page, description="Where the time of runs went")
-        super().__init__([self.by, self.caption, self.chart])
-        self.add_class("nbviz-time")
-        traitlets.link((self, "selected"), (self.chart, "selected"))
-        self.by.observe(lambda _: self._draw(), "value")
-        page.observe(lambda _: self._draw(), "theme")
+        chart = Chart(page=page, description="Where the time of runs went")
+        super().__init__([self.by, self.caption, chart], chart=chart, choices=[self.by], zone=zone)
+        page.observe(lambda _: self.draw(), "theme")
 
     def show(self, intervals: pd.DataFrame, runs: pd.DataFrame, *, of: Any) -> None:
         """Show where the time of the first of some runs went; while they are of the same, a zoom stays."""
         self._intervals, self._runs, self._of = intervals, with_histories(runs), of
-        self._part = part_lines(runs)
+        self.caption.show(part_lines(runs))
         if len(runs):  # none are there while others are read: the choice stays
             self.by.offer(runs.assign(**dict.fromkeys(("run_id", *HOURS))))  # no columns, and always there
-        self._draw()
+        self.draw()
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Draw what is chosen."""
         spans, runs, tz = self._intervals, self._runs, self._zone.key
         by = self.by.value if len(spans) else "run_id"
         table = time_spent(spans, by=by, runs=runs, tz=tz)
         figure = plot_time_spent(table, theme=self.chart.page.theme)
-        # What is not drawn is said where it wraps: in a narrow cell the figure would cut it off.
-        self.caption.show([*self._part, ("quiet", figure.layout.title.subtitle.text)])
-        figure.update_layout(title_subtitle_text="")
         picks = partial(runs_of_rows, spans, by=by, runs=runs, tz=tz)
         self.chart.show(figure, of=(by, self._of), picks=lambda: time_spent_picks(table, picks()))

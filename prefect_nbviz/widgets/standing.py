@@ -9,7 +9,7 @@ from datetime import tzinfo
 import pandas as pd
 
 from prefect_nbviz import frames
-from prefect_nbviz.query import FlowRunQuery, RunQuery
+from prefect_nbviz.query import FlowRunQuery, RunQuery, TaskRunQuery
 from prefect_nbviz.widgets.status import Line, summary
 
 STALE = "Filters changed: press Load"
@@ -19,7 +19,7 @@ STALE = "Filters changed: press Load"
 class Standing:
     """What the status line is made from."""
 
-    loaded: RunQuery | None = None
+    loaded: FlowRunQuery | TaskRunQuery | None = None
     """The query of what is shown."""
 
     counts: Mapping[str, int | None] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class Standing:
             yield ("warn" if live else "error"), f"{self.failure} {live}".strip()
         if self.loaded is not None:
             tone, text = summary(runs, self.loaded, self.counts, zone=zone)
-            before = [f"● {live}"] if live and not self.failure else []
+            before = [live] if live and not self.failure else []
             yield tone, " · ".join([*before, text, *([self.change] if self.change else [])])
             yield from (("warn", note) for note in self.notes if not self._is_plain_cut(note, runs))
 

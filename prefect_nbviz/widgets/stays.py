@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import ipywidgets as ipw
 import pandas as pd
-import traitlets
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.states import FAILURE_TYPES
+from prefect_nbviz.widgets.chart_view import UTC, ChartView
 from prefect_nbviz.widgets.column_choice import ColumnChoice
 from prefect_nbviz.widgets.histories import part_lines
 from prefect_nbviz.widgets.page import Page
@@ -29,46 +29,36 @@ _ROWS = {
 }
 
 
-class StaysView(ipw.VBox):
+class StaysView(ChartView):
     """The timeline of the first of some runs.
 
     Parameters
     ----------
     page
-        The page, whose theme it takes.
+        The page, whose theme the chart takes.
     zone
         The time zone of its axis.
     """
 
-    selected = traitlets.Tuple()
-    """The ids of the runs that are chosen."""
-
-    def __init__(self, page: Page, *, zone: ZoneInfo) -> None:
-        self._zone = zone
+    def __init__(self, page: Page, *, zone: ZoneInfo = UTC) -> None:
         self._intervals = frames.empty(schema.INTERVALS)
-        self._runs = frames.empty(schema.TASK_RUNS)
-        self._of: Any = None
         self.rows = ColumnChoice("A row for each", _ROWS)
         self.failed_only = ipw.Checkbox(description="Failed and crashed only", indent=False)
         self.caption = StatusLine()
-        self.chart = TimelineChart(page=page)
-        choices = ipw.HBox([self.rows, self.failed_only])
-        choices.add_class("nbviz-row")
-        drawing = ipw.Box([self.chart])
-        drawing.add_class("nbviz-timeline")
-        super().__init__([choices, self.caption, drawing])
-        traitlets.link((self, "selected"), (self.chart, "selected"))
-        self.rows.observe(lambda _: self._draw(), "value")
-        self.failed_only.observe(lambda _: self._draw(), "value")
+        choices, chart = [self.rows, self.failed_only], TimelineChart(page=page)
+        row = ipw.HBox(choices, _dom_classes=("nbviz-row",))
+        drawing = ipw.Box([chart], _dom_classes=("nbviz-timeline",))
+        super().__init__([row, self.caption, drawing], chart=chart, choices=choices, zone=zone)
 
     def show(self, intervals: pd.DataFrame, runs: pd.DataFrame, *, of: Any) -> None:
         """Show the stays of the first of some runs; while they are of the same, a zoom stays."""
         self._intervals, self._runs, self._of = intervals, runs, of
         self.caption.show(part_lines(runs))
         self.rows.offer(runs)
-        self._draw()
+        self.draw()
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Draw what is chosen; the chart itself sees to the theme."""
         shown, by = self._shown(), self.rows.value
         group_by = None if by == _RUN else by
         if group_by is not None:

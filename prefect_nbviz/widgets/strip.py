@@ -102,7 +102,7 @@ def _length(stay: pd.Series[Any]) -> str:
     """Give how long it stayed, in words; nothing for an end, which has no length."""
     if stay["state_type"] in TERMINAL_STATE_TYPES:
         return ""
-    length = duration_text(int(stay["duration"] / _MICRO))
+    length = duration_text(stay["duration"])
     return f"{length} so far" if stay["is_open"] else length
 
 

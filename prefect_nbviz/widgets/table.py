@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from typing import Any
 
 import anywidget
@@ -14,13 +14,12 @@ from prefect_nbviz import frames, schema
 from prefect_nbviz.charts.words import coverage
 from prefect_nbviz.errors import PrefectNbvizError
 from prefect_nbviz.widgets.cells import STATE, STATE_COLUMNS, packed, sent_columns
-from prefect_nbviz.widgets.files import WRITERS
-from prefect_nbviz.widgets.page import STATIC
+from prefect_nbviz.widgets.files import WRITERS, file_name
+from prefect_nbviz.widgets.page import script
 
 MAX_ROWS_SHOWN = 10_000
 """As many rows go to the browser; the frame holds all."""
 
-_SCRIPTS = ("cells.js", "choices.js", "table.js")  # one after the other: a widget has one script
 _WHAT_HAPPENED = ("start_time", "duration", "state_message", "run_count")
 
 FIRST_COLUMNS = {
@@ -46,7 +45,7 @@ class RunTable(anywidget.AnyWidget):
     ('state', 'name', 'flow_run_name')
     """
 
-    _esm = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    _esm = script("files.js", "cells.js", "choices.js", "table.js")
 
     content = traitlets.Dict().tag(sync=True)
     """What is shown: `kind`, `number`, which each new content adds one to, `ids`, `columns`, `zone`, `note`, `held`."""
@@ -121,10 +120,7 @@ class RunTable(anywidget.AnyWidget):
         part = runs.iloc[rows][[name for name in names if name in runs.columns]].reset_index(drop=True)
         attrs = runs.attrs.get(frames.ATTRS, {})
         part.attrs = {frames.ATTRS: attrs | {"table": asked["shown"] | {"rows": len(part), "of": len(runs)}}}
-        moment = datetime.fromisoformat(attrs["as_of"]) if attrs.get("as_of") else datetime.now(UTC)
-        kind = self.content["kind"]
-        name = f"{kind}s_{moment.astimezone(self._zone):%Y-%m-%d_%H%M%S}.{asked['suffix']}"
-        return name, WRITERS[asked["suffix"]](part)
+        return file_name(runs, asked["suffix"], zone=self._zone), WRITERS[asked["suffix"]](part)
 
 
 def _note(held: int, rows: int) -> str:

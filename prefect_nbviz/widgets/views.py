@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ import traitlets
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
+from prefect_nbviz.widgets.chart_view import UTC
 from prefect_nbviz.widgets.code import CodeView
 from prefect_nbviz.widgets.counts import CountsView
 from prefect_nbviz.widgets.durations import DurationsView
@@ -21,8 +23,6 @@ from prefect_nbviz.widgets.page import Page
 from prefect_nbviz.widgets.spent import TimeView
 from prefect_nbviz.widgets.stays import StaysView
 from prefect_nbviz.widgets.table import RunTable
-
-_UTC = ZoneInfo("UTC")
 
 
 class RunViews(ipw.Tab):
@@ -39,7 +39,7 @@ class RunViews(ipw.Tab):
     selected = traitlets.Tuple()
     """The ids of the runs that are chosen."""
 
-    def __init__(self, page: Page, *, zone: ZoneInfo = _UTC) -> None:
+    def __init__(self, page: Page, *, zone: ZoneInfo = UTC) -> None:
         self.table = RunTable(zone=zone)
         self.counts = CountsView(page, zone=zone)
         self.timeline = StaysView(page, zone=zone)
@@ -59,6 +59,7 @@ class RunViews(ipw.Tab):
             "Code": self.code,
         }
         self._waiting: dict[str, Callable[[], None]] = {}
+        self._is_held = False
         super().__init__([*self._tabs.values()], titles=[*self._tabs], selected_index=0)
         self.add_class("nbviz-views")
         for view in self._tabs.values():
@@ -100,16 +101,23 @@ class RunViews(ipw.Tab):
         """Show no stays, as long as there are none of the runs that are shown."""
         self.show_intervals(frames.empty(schema.INTERVALS), frames.empty(schema.TASK_RUNS), of=of)
 
-    def draw_all(self) -> None:
-        """Draw also the tabs that are not in front."""
-        while self._waiting:
-            self._waiting.pop(next(iter(self._waiting)))()
+    @contextmanager
+    def drawn_once(self) -> Iterator[None]:
+        """Draw what is in front at the end only."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+            self._draw_front()
 
     def _draw(self, title: str, draw: Callable[[], None]) -> None:
         self._waiting[title] = draw
         self._draw_front()
 
     def _draw_front(self) -> None:
+        if self._is_held:
+            return
         draw = self._waiting.pop([*self._tabs][self.selected_index or 0], None)
         if draw is not None:
             draw()

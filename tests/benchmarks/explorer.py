@@ -23,10 +23,9 @@ from playwright.sync_api import Page, expect, sync_playwright
 from prefect_nbviz.demo.lab import NOTEBOOK, PrivateLab
 from prefect_nbviz.demo.server import PrivateServer
 
-TESTS = Path(__file__).parents[1]
-sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from notebook_page import ARGUMENTS, PATIENCE, add_cells, find_chromium, open_notebook, run_cell  # noqa: E402  # see above
+from notebook_page import ARGUMENTS, PATIENCE, add_cells, find_chromium, open_notebook, run_cell
 
 SEED_HISTORY = Path(__file__).with_name("seed_history.py")
 SHOW = """\

@@ -22,11 +22,11 @@ from playwright.sync_api import Locator, Page, sync_playwright
 
 from prefect_nbviz.demo.lab import NOTEBOOK, PrivateLab
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from notebook_page import ARGUMENTS, PATIENCE, add_cells, find_chromium, open_notebook, run_cell
+
 TESTS = Path(__file__).parents[1]
-sys.path.insert(0, str(TESTS))
-
-from notebook_page import ARGUMENTS, PATIENCE, add_cells, find_chromium, open_notebook, run_cell  # noqa: E402  # see above
-
 MAKE = """\
 import sys, time
 sys.path.insert(0, {folder!r})

@@ -28,12 +28,12 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from prefect_nbviz.demo.lab import NOTEBOOK, PrivateLab
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from long_history import STEPS
+from notebook_page import ARGUMENTS, PATIENCE, add_cells, find_chromium, open_notebook
+
 TESTS = Path(__file__).parents[1]
-sys.path.insert(0, str(TESTS))
-
-from long_history import STEPS  # noqa: E402  # the folder of the tests is known from here on
-from notebook_page import ARGUMENTS, PATIENCE, add_cells, find_chromium, open_notebook  # noqa: E402
-
 MAKE = """\
 import sys
 sys.path.insert(0, {tests!r})

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from notebook_page import ALONE, ARGUMENTS, add_cells, find_chromium, open_notebook
 from playwright.sync_api import Browser, Page, sync_playwright
+from widget_page import WidgetPage
 
 from prefect_nbviz.demo.lab import NOTEBOOK, PrivateLab
 from prefect_nbviz.demo.server import PrivateServer
@@ -29,6 +30,17 @@ def browser() -> Iterator[Browser]:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("There is no Chromium on the PATH.")
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+
+
+@pytest.fixture(scope="module")
+def view(browser: Browser) -> Iterator[WidgetPage]:
+    """A narrow page that shows widgets without a kernel; at the end, nothing must have gone wrong in it."""
+    page = browser.new_page(viewport={"width": 420, "height": 700})
+    view = WidgetPage(page)
+    yield view
+    assert page.locator('img[src="x"]').count() == 0, "a name became HTML"
+    page.close()
+    assert not view.faults
 
 
 @pytest.fixture(scope="session")

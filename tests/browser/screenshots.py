@@ -10,10 +10,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from notebook_page import (  # noqa: E402 - found by the line above
+from notebook_page import (
     ALONE,
     ARGUMENTS,
     add_cells,
@@ -24,10 +23,12 @@ from notebook_page import (  # noqa: E402 - found by the line above
     open_tab,
     run_all,
 )
-from playwright.sync_api import Browser, Locator, sync_playwright  # noqa: E402 - likewise
+from playwright.sync_api import Browser, Locator, sync_playwright
 
-from prefect_nbviz.demo.lab import NOTEBOOK, PrivateLab  # noqa: E402 - likewise
-from prefect_nbviz.demo.server import PrivateServer  # noqa: E402 - likewise
+from prefect_nbviz.demo.lab import NOTEBOOK, PrivateLab
+from prefect_nbviz.demo.server import PrivateServer
+
+ROOT = Path(__file__).parents[2]
 
 WIDTH, HEIGHT = 1560, 2400
 """Size of the window in CSS pixels, tall enough that nothing is hidden; a picture has half as many more each way."""

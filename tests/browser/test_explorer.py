@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from notebook_page import PATIENCE, add_cells
+from notebook_page import PATIENCE, add_cells, find_button
 from playwright.sync_api import Locator, Page, expect
 
 from prefect_nbviz.demo.lab import NOTEBOOK
@@ -154,7 +154,18 @@ def test_it_looks_again_while_a_cell_runs(
     expect(explorer.get_by_role("columnheader", name="Name")).to_have_attribute("aria-sort", "ascending")
     assert body.evaluate("body => body.scrollTop") == top
     explorer.screenshot(path=shots / "explorer-live.png")
+
+    find_button(explorer, "Pause").click()
+    expect(explorer.get_by_text(re.compile(r"^Paused at .*, (no|\d+) changes? waiting"))).to_be_visible()
+    with page.expect_download() as download:
+        find_button(explorer, "Report").click()
+    assert re.fullmatch(r"task_runs_[-\d_]+\.html", download.value.suggested_filename)
+    assert "<title>Task runs: last 24 h" in Path(download.value.path()).read_text()
+    explorer.screenshot(path=shots / "explorer-paused.png")
+    find_button(explorer, "Resume").click()
+    expect(explorer.get_by_text("● live, every")).to_be_visible()
     live.click()
+    expect(find_button(explorer, "Pause")).to_be_hidden()
     expect(explorer.get_by_text("● live, every")).to_have_count(0)
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from made_runs import task_runs
-from playwright.sync_api import Browser
 from widget_page import WidgetPage
 
 from prefect_nbviz.widgets.grid import GridView
@@ -26,16 +23,6 @@ PLACE = """([x, y]) => {
 WIDTHS = (
     "() => document.querySelector('.js-plotly-plot').calcdata.slice(2).flat().map((bar) => bar.w ?? bar.p1 - bar.p0)"
 )
-
-
-@pytest.fixture(scope="module")
-def view(browser: Browser) -> Iterator[WidgetPage]:
-    page = browser.new_page(viewport={"width": 420, "height": 700})
-    view = WidgetPage(page)
-    yield view
-    assert page.locator('img[src="x"]').count() == 0, "a name became HTML"
-    page.close()
-    assert not view.faults
 
 
 def grid(runs: int = RUNS) -> GridView:

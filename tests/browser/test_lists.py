@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 from widget_page import WidgetPage
 
 from prefect_nbviz import FlowRunQuery
@@ -30,16 +28,6 @@ RUNS = pd.DataFrame(
         "end_time": pd.date_range("2026-03-01 06:00", periods=5, freq="1h", tz="UTC"),
     }
 )
-
-
-@pytest.fixture(scope="module")
-def view(browser: Browser) -> Iterator[WidgetPage]:
-    page = browser.new_page(viewport={"width": 420, "height": 700})
-    view = WidgetPage(page)
-    yield view
-    assert page.locator('img[src="x"]').count() == 0, "a name became HTML"
-    page.close()
-    assert not view.faults
 
 
 def test_a_message_selects_its_runs(view: WidgetPage) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 import pytest
 from long_history import long_history
-from playwright.sync_api import Browser
 from widget_page import WidgetPage
 
 from prefect_nbviz import bins
@@ -39,13 +37,9 @@ DIMMED = """() => [...document.querySelectorAll(".point path, path.point")]
   .filter((path) => path.getBoundingClientRect().width && getComputedStyle(path).opacity < 0.5).length"""
 
 
-@pytest.fixture(scope="module")
-def view(browser: Browser) -> Iterator[WidgetPage]:
-    page = browser.new_page(viewport={"width": 1000, "height": 700})
-    view = WidgetPage(page)
-    yield view
-    page.close()
-    assert not view.faults
+@pytest.fixture(autouse=True)
+def is_wide(view: WidgetPage) -> None:
+    view.page.set_viewport_size({"width": 1000, "height": 700})
 
 
 def counts_of(by: str) -> Chart:
@@ -264,3 +258,50 @@ def test_a_dot_is_picked_and_a_box_stays_in_its_panel(view: WidgetPage) -> None:
     assert view.page.evaluate(DIMMED) > 200
     box_select(view, 0.005, 0.01, 0.995, 0.99)
     view.wait(lambda: {*chart.selected} == chosen(flow_name="flow 0"))
+
+
+def press(view: WidgetPage, *keys: str) -> str:
+    """Press keys in the chart, and give what is said of the point that is come to."""
+    view.page.locator(".js-plotly-plot").focus()
+    for key in keys:
+        view.page.keyboard.press(key)
+    _pause(view)
+    return str(view.page.locator(".nbviz-heard").text_content())
+
+
+def test_bars_are_gone_through_and_picked_by_keys(view: WidgetPage) -> None:
+    chart = over_time()
+    view.show(chart)
+    ring = view.page.locator(".nbviz-ring")
+    assert press(view, "ArrowRight").startswith("Failed: 15, 2026-03-01 00:00:00 UTC")
+    assert press(view, "ArrowUp").startswith("Failed: 15, 2026-03-01 00:00:00 UTC"), "nothing is above"
+    assert press(view, "ArrowRight", "ArrowRight", "ArrowDown").startswith("Completed: 15, 2026-03-01 02:00:00 UTC")
+    press(view, "Enter")
+    hour = RUNS["expected_start_time"].dt.hour == 2
+    view.wait(lambda: {*chart.selected} == {*RUNS["task_run_id"][hour & (RUNS["state_name"] == "Completed")]})
+    assert ring.is_visible(), "what is marked is not drawn anew"
+    press(view, "ArrowLeft", "Control+Space")
+    view.wait(lambda: len(chart.selected) == 30)
+    assert press(view, "Escape") == ""
+    assert ring.is_hidden()
+    assert len(chart.selected) == 30
+    press(view, "Escape")
+    view.wait(lambda: chart.selected == ())
+
+
+def test_stays_and_pixels_are_gone_through_by_keys(view: WidgetPage) -> None:
+    chart = stays_of(12)
+    view.show(chart)
+    press(view, "ArrowDown")
+    rows = [press(view, "ArrowDown").partition(",")[0] for _ in range(3)]
+    assert len({*rows}) == 3, "each is in the next row"
+    press(view, "Enter")
+    view.wait(lambda: len(chart.selected) == 1)
+    chart.show_intervals(long_history(12), of="a later look")
+    view.answer()
+    assert view.page.locator(".nbviz-ring").is_visible(), "it stays where it was"
+    chart = stays_of(3_000)
+    view.show(chart)
+    assert press(view, "ArrowRight").startswith("2 runs, 2026-02-28 23:24:00 to 2026-03-01 00:48:00 UTC")
+    press(view, "Enter")
+    view.wait(lambda: len(chart.selected) == 2)

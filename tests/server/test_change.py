@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 import pytest
+from new_servers import Servers
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.states import Completed, Running
@@ -64,9 +65,9 @@ class Restless:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[tuple[PrivateServer, list[str]]]:
+def server(new_server: Servers) -> Iterator[tuple[PrivateServer, list[str]]]:
     chance = random.Random(1)
-    with PrivateServer() as server, SyncPrefectClient(server.api_url) as client:
+    with new_server() as server, SyncPrefectClient(server.api_url) as client:
         ids: list[str] = []
         for number in range(STEADY + PASSING):
             kind = steady if number % (1 + PASSING / STEADY) < 1 else passing

@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -135,10 +136,18 @@ def test_jupyterlab_that_is_not_installed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_it_can_be_stopped_while_it_starts(end: signal.Signals, tmp_path: Path) -> None:
+def test_it_can_be_stopped_while_its_server_starts(end: signal.Signals, tmp_path: Path) -> None:
+    with start_demo(tmp_path) as demo:
+        server_home = server_that_starts(demo)
+        demo.send_signal(end)
+        assert demo.wait(30) == 0
+    assert_nothing_is_left(server_home, tmp_path)
+
+
+def test_it_can_be_stopped_while_its_flows_run(tmp_path: Path) -> None:
     with start_demo(tmp_path) as demo:
         server_home = said(demo, r"files are in (.+)")
-        demo.send_signal(end)
+        demo.send_signal(signal.SIGTERM)
         assert demo.wait(30) == 0
     assert_nothing_is_left(server_home, tmp_path)
 
@@ -170,6 +179,18 @@ def said(demo: subprocess.Popen[str], pattern: str) -> str:
         if found := re.search(pattern, line):
             return found[1]
     raise AssertionError(f"never said {pattern}: {''.join(lines)}")
+
+
+def server_that_starts(demo: subprocess.Popen[str]) -> str:
+    """Wait until the demo has started a process, and give the folder of it."""
+    children = Path(f"/proc/{demo.pid}/task/{demo.pid}/children")
+    while demo.poll() is None:
+        for child in children.read_text().split():
+            with suppress(OSError):
+                if found := re.search(rb"(?<=\0PREFECT_HOME=)[^\0]+", Path(f"/proc/{child}/environ").read_bytes()):
+                    return os.fsdecode(found[0])
+        time.sleep(0.05)
+    raise AssertionError("it ended before it had started a server")
 
 
 def processes_of(server_home: str) -> list[int]:

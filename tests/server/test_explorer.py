@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import re
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pandas as pd
@@ -12,12 +14,16 @@ import pytest
 from prefect_nbviz.analysis.intervals import state_intervals
 from prefect_nbviz.demo.samples import HOSTILE_NAME
 from prefect_nbviz.demo.server import PrivateServer
+from prefect_nbviz.errors import RefusedError
 from prefect_nbviz.query import FlowRunQuery, TaskRunQuery
 from prefect_nbviz.reading import Connection, read_flow_runs, read_state_type_counts, read_states, read_task_runs
+from prefect_nbviz.reporting.contents import Contents
+from prefect_nbviz.reporting.page import page_of
 from prefect_nbviz.widgets.explorer import RunExplorer, explore
 
 pytestmark = pytest.mark.server
 
+UTC = ZoneInfo("UTC")
 ENDED = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
 """Runs that do not change while a test looks twice."""
 
@@ -159,8 +165,52 @@ def test_a_server_that_dies_before_the_timeline_keeps_no_other_timeline(demo_ser
     assert "The timeline could not be read." in explorer.screen.status.value
     assert len(explorer.frame)
     assert explorer.intervals.empty
-    explorer.screen.views.draw_all()
-    assert "No states to draw" in explorer.screen.views.timeline.chart.figure
+    views = explorer.screen.views
+    views.selected_index = [*views.titles].index("Timeline")
+    assert "No states to draw" in views.timeline.chart.figure
+
+
+def asked_for_a_report(explorer: RunExplorer) -> list[tuple[dict[str, Any], list[bytes]]]:
+    """Press the button, and give what was sent when all is done."""
+    sent: list[tuple[dict[str, Any], list[bytes]]] = []
+    button = explorer.screen.report_button
+    button.send = lambda content, buffers=None: sent.append((content, buffers))
+    button._handle_custom_msg({"from": "a view"}, [])
+    button.join()
+    assert not button.is_busy
+    return sent
+
+
+def test_the_report_is_of_what_is_shown_and_reads_none_of_it_again(demo_server: PrivateServer) -> None:
+    cable = Cable()
+    connection = Connection(demo_server.api_url, transport=cable)
+    explorer = explore(state_type=ENDED, limit=20, connection=connection)
+    explorer.load()
+    whole = Contents.gathered(
+        explorer.query, explorer.frame, zone=UTC, title=None, connection=connection, progress=False
+    )
+    assert not whole.notes
+    cable.is_cut_from = "/"
+    [(about, [page])] = asked_for_a_report(explorer)
+    assert about["to"] == "a view"
+    assert re.fullmatch(r"task_runs_\d{4}-\d\d-\d\d_\d{6}\.html", about["name"])
+    assert page.decode() == page_of(whole)
+    assert not explorer.screen.report_button.said
+
+
+def test_a_report_that_cannot_be_made_says_why(connection: Connection) -> None:
+    explorer = explore(state_type="FAILED", limit=1, connection=connection)
+    explorer.load()
+    button = explorer.screen.report_button
+    refused = RefusedError("The server is closed.")
+
+    def refuse(_: object) -> None:
+        raise refused
+
+    button._gather = refuse
+    assert not asked_for_a_report(explorer)
+    assert button.said == "The report could not be made. The server is closed."
+    assert button.is_problem
 
 
 def test_a_mistake_of_ours_is_not_silent() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from new_servers import Servers
 from scipy.stats import binomtest
 
 from prefect_nbviz import (
@@ -36,8 +37,8 @@ FAILED = "('FAILED', 'CRASHED')"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[PrivateServer]:
-    with PrivateServer() as server:
+def server(new_server: Servers) -> Iterator[PrivateServer]:
+    with new_server() as server:
         subprocess.run([sys.executable, "-W", "ignore", FLOWS], env=server.environment, check=True)
         yield server
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from new_servers import Servers
 from sql_reference import matching_ids, matching_states
 
 from prefect_nbviz import (
@@ -111,6 +113,7 @@ class History:
     flow_runs: pd.DataFrame
     task_runs: pd.DataFrame
 
+    @functools.cached_property
     def queries(self) -> st.SearchStrategy[RunQuery]:
         return st.one_of(self.of_flow_runs(), self.of_task_runs())
 
@@ -157,9 +160,9 @@ def real(demo_server: PrivateServer) -> History:
 
 
 @pytest.fixture(scope="module")
-def long() -> Iterator[History]:
+def long(new_server: Servers) -> Iterator[History]:
     """A made history of 20,000 task runs, on a real server."""
-    with PrivateServer() as server:
+    with new_server() as server:
         command = [
             sys.executable,
             str(SEED_HISTORY),
@@ -258,13 +261,13 @@ BINS = st.tuples(st.sampled_from(["37min", "1h", "6h", "1D", "B", "W", "MS"]), s
 @RELAXED
 @given(data=st.data())
 def test_real_runs(real: History, data: st.DataObject) -> None:
-    holds(data.draw(real.queries()), *data.draw(BINS), real)
+    holds(data.draw(real.queries), *data.draw(BINS), real)
 
 
 @RELAXED
 @given(data=st.data())
 def test_a_long_history(long: History, data: st.DataObject) -> None:
-    holds(data.draw(long.queries()), *data.draw(BINS), long)
+    holds(data.draw(long.queries), *data.draw(BINS), long)
 
 
 def test_the_chart_the_counts_and_the_rows_agree(long: History) -> None:

@@ -37,15 +37,21 @@ async def inside():
     return len(nbv.read_flow_runs(limit=None))
 print(await inside() > 20)
 """
+EXPLORER = """
+explorer = nbv.explore(limit=12)
+display(explorer)
+explorer.load_button.click()
+explorer.join()
+"""
 
 
 def test_reads_in_a_kernel(demo_server, tmp_path) -> None:
-    sources = (CELL, INTERRUPTED, WHAT_IS_LEFT, INSIDE_A_TASK)
+    sources = (CELL, INTERRUPTED, WHAT_IS_LEFT, INSIDE_A_TASK, EXPLORER)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in sources])
     notebook.cells[1].metadata["tags"] = ["raises-exception"]
     client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}})
     client.execute(env=os.environ | demo_server.environment)
-    first, interrupted, left, second = (
+    first, interrupted, left, second, _ = (
         "".join(out["text"] for out in cell.outputs if out.get("name") == "stdout") for cell in notebook.cells
     )
     number, five, is_running = first.split()
@@ -57,3 +63,8 @@ def test_reads_in_a_kernel(demo_server, tmp_path) -> None:
     assert error.ename == "ReadInterrupted"
     assert error.evalue.endswith("It was interrupted. What there is: import sys; frame = sys.last_value.frame")
     assert left.strip() == "True True"
+    widget, saved = (out["data"] for out in notebook.cells[4].outputs if out.output_type == "display_data")
+    assert "application/vnd.jupyter.widget-view+json" in widget
+    assert "Saved picture from" in saved["text/html"]
+    assert saved["text/html"].count("<tr>") == 1 + 10
+    assert "The first 10 of 12." in saved["text/html"]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import pytest
+from new_servers import Servers
 from sql_reference import matching_ids
 
 from prefect_nbviz import (
@@ -40,8 +41,8 @@ many()
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[PrivateServer]:
-    with PrivateServer() as server:
+def server(new_server: Servers) -> Iterator[PrivateServer]:
+    with new_server() as server:
         child = server.run("-c", FLOW, log=server.home / "many.log")
         _until(lambda: child.exit_code is not None)
         assert child.exit_code == 0, child.last_words()

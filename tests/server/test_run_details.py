@@ -122,7 +122,7 @@ class Panel:
     def text(self, part: str) -> str:
         said: list[str] = []
         parser = HTMLParser()
-        parser.handle_data = said.append  # type: ignore[method-assign]
+        parser.handle_data = said.append
         parser.feed(getattr(self.details, part))
         return " ".join(said)
 
@@ -157,13 +157,13 @@ def test_the_buttons_lead_up_and_down(connection: Connection) -> None:
     assert read_flow_runs(flows, connection=connection)["name"].tolist() == ["details-child"]
     child = Panel(connection, "details-child")
     up, stands = child.press("Parent flow run details-parent"), child.press("Its task run in the parent child-0")
-    assert read_flow_runs(up, connection=connection)["name"].tolist() == ["details-parent"]  # type: ignore[arg-type]
-    assert read_task_runs(stands, connection=connection)["name"].tolist() == ["child-0"]  # type: ignore[arg-type]
+    assert read_flow_runs(up, connection=connection)["name"].tolist() == ["details-parent"]
+    assert read_task_runs(stands, connection=connection)["name"].tolist() == ["child-0"]
     fit = Panel(connection, "details-fit")
     assert fit.press("Flow run details-parent") == up
     assert fit.press("All task runs of its flow run") == tasks
     before = fit.press("1 upstream task run")
-    assert read_task_runs(before, connection=connection)["name"].tolist() == ["details-load"]  # type: ignore[arg-type]
+    assert read_task_runs(before, connection=connection)["name"].tolist() == ["details-load"]
 
 
 def test_the_logs_in_the_panel(connection: Connection) -> None:

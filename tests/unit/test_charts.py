@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from drawn import bars, runs_in, subtitle
 
 from prefect_nbviz import frames, schema
 from prefect_nbviz.charts.counts import plot_state_counts
@@ -43,21 +44,8 @@ def spans(*runs: tuple[str, tuple[tuple[str, float], ...]], start: datetime = ST
     return frame
 
 
-def task_runs(names: list[str], **columns: Any) -> pd.DataFrame:
-    types = [STATE_NAMES.get(name, "COMPLETED") for name in names]
-    return pd.DataFrame({"state_type": types, "state_name": names, **columns})
-
-
-def bars(fig: go.Figure) -> list[go.Bar]:
-    return [trace for trace in fig.data if trace.type == "bar"]
-
-
 def marks(fig: go.Figure) -> dict[str, go.Scatter]:
     return {trace.name: trace for trace in fig.data if trace.type == "scatter"}
-
-
-def subtitle(fig: go.Figure) -> str:
-    return str(fig.layout.title.subtitle.text)
 
 
 def drawn(fig: go.Figure) -> set[tuple[str, str, datetime, float]]:
@@ -163,7 +151,7 @@ def test_hover_says_state_attempt_message_start_and_length() -> None:
 def test_nothing_of_a_strangers_text_is_markup(theme: Theme) -> None:
     intervals = spans((EVIL, (("Running", 1), (EVIL, 1), ("Failed", 0))))
     intervals["message"] = EVIL
-    runs = task_runs(["Failed", EVIL], flow_name=[EVIL, EVIL + "2"], tags=[(EVIL,), ()], **{EVIL: [1, 2]})
+    runs = runs_in(["Failed", EVIL], flow_name=[EVIL, EVIL + "2"], tags=[(EVIL,), ()], **{EVIL: [1, 2]})
     figures = [plot_state_timeline(intervals, theme=theme)]
     figures += [plot_state_counts(runs, by=by, theme=theme) for by in ("state_name", "flow_name", "tags", EVIL)]
     for fig in figures:
@@ -207,7 +195,7 @@ def test_an_escaped_legend_and_label_read_as_what_was_written() -> None:
 )
 def test_the_subtitle_says_how_many_of_how_many(attrs: dict[str, Any], said: str) -> None:
     assert subtitle(plot_state_timeline(spans(("a", RETRIED), ("b", RETRIED), **attrs))) == said
-    runs = task_runs(["Failed", "Running"], flow_name=["x", "y"])
+    runs = runs_in(["Failed", "Running"], flow_name=["x", "y"])
     runs.attrs[frames.ATTRS] = attrs
     assert {subtitle(plot_state_counts(runs, by=by)) for by in ("state_type", "state_name", "flow_name")} == {said}
 
@@ -251,11 +239,11 @@ def test_a_misspelt_zone_theme_and_column_get_a_hint() -> None:
     with pytest.raises(QueryError, match="Did you mean 'Europe/Berlin'"):
         plot_state_timeline(spans(("a", RETRIED)), tz="Europe/Berln")
     with pytest.raises(QueryError, match="Did you mean 'dark'"):
-        plot_state_timeline(spans(("a", RETRIED)), theme="drak")  # type: ignore[arg-type]
+        plot_state_timeline(spans(("a", RETRIED)), theme="drak")
     with pytest.raises(
         QueryError, match=r"Did you mean 'flow_name'\? The columns are: state_type, state_name, flow_name"
     ):
-        plot_state_counts(task_runs(["Failed"], flow_name=["x"]), by="flow_nam")
+        plot_state_counts(runs_in(["Failed"], flow_name=["x"]), by="flow_nam")
 
 
 def test_missing_columns_are_refused() -> None:
@@ -290,7 +278,7 @@ def test_themes_are_transparent_and_differ_in_their_text() -> None:
 
 
 def test_the_frames_are_not_changed() -> None:
-    intervals, runs = spans(("a", RETRIED)), task_runs(["Failed"], tags=[("x",)])
+    intervals, runs = spans(("a", RETRIED)), runs_in(["Failed"], tags=[("x",)])
     before = intervals.copy(deep=True), runs.copy(deep=True)
     plot_state_timeline(intervals)
     plot_state_counts(runs, by="tags")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -38,13 +37,6 @@ def server() -> FakeServer:
     fake.flow_runs = [flow_run(1, expected_start_time=MOMENT)]
     fake.headers = {"Date": format_datetime(datetime.now(UTC), usegmt=True)}
     return fake
-
-
-@pytest.fixture
-def dead_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}/api"
 
 
 @pytest.fixture
@@ -90,7 +82,7 @@ def test_no_api_url(no_url: None) -> None:
 
 
 @pytest.mark.parametrize(("is_enabled", "outcome"), [(True, "warning"), (False, "ok")])
-def test_a_server_that_prefect_would_start(no_url: None, is_enabled: bool, outcome: str) -> None:  # noqa: FBT001 - a parameter
+def test_a_server_that_prefect_would_start(no_url: None, is_enabled: bool, outcome: str) -> None:
     with temporary_settings({PREFECT_SERVER_EPHEMERAL_ENABLED: is_enabled}):
         row = told().loc["temporary server"]
     assert row["outcome"] == outcome

@@ -89,7 +89,7 @@ def test_the_numbers_are_those_of_a_plain_loop(before: list[Any], after: list[An
             p50 = line[f"p50_{side}"]
             assert p50 == rounded(halves([*medians[side]])) * MICRO if medians[side] else p50 is pd.NaT
         assert_of_pairs(line, medians["before"], medians["after"])
-    assert not table.loc[:, "p_duration":"p_duration_holm"].notna().to_numpy().any()  # type: ignore[misc]
+    assert not table.loc[:, "p_duration":"p_duration_holm"].notna().to_numpy().any()
 
 
 def counts(row: dict[str, Any]) -> bool:

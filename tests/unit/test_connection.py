@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import traceback
 
 import httpx
@@ -24,13 +23,6 @@ from prefect_nbviz.errors import (
 )
 
 KEY = "pnu_thisisasecretkey"
-
-
-@pytest.fixture
-def dead_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}/api"
 
 
 @pytest.fixture
@@ -76,7 +68,7 @@ def test_a_key_in_the_address_is_shown_nowhere(
 ) -> None:
     thousand.before_answer = lambda _: httpx.Response(status or 200, json={"detail": "no"})
     transport = {} if status is None else {"transport": thousand}
-    connection = Connection(f"{dead_address}{secret}", **transport)  # type: ignore[arg-type]
+    connection = Connection(f"{dead_address}{secret}", **transport)
     with pytest.raises(ServerError) as caught:
         read_task_runs(connection=connection)
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
@@ -103,7 +95,7 @@ def test_what_is_no_connection_gets_a_sentence(read) -> None:
     with pytest.raises(QueryError, match=r'a Connection, as in connection=Connection\("http://.*"\), not str\.$'):
         read(connection="http://me:hunter2@fake.invalid/api")
     with pytest.raises(QueryError, match=r'takes an address as text, as in Connection\("http://.*"\), not int\.$'):
-        Connection(5)  # type: ignore[arg-type]
+        Connection(5)
 
 
 def test_an_address_in_the_frame_has_no_password(thousand: FakeServer) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from drawn import subtitle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,10 +113,6 @@ def test_a_table_of_what_is_not_there_is_refused() -> None:
         duration_table(pd.DataFrame({"flow_name": []}))
 
 
-def subtitle(fig: go.Figure) -> str:
-    return str(fig.layout.title.subtitle.text)
-
-
 def dots(fig: go.Figure) -> list[tuple[int, go.Scatter]]:
     return [(number, trace) for number, trace in enumerate(fig.data) if trace.mode == "markers"]
 
@@ -153,7 +150,7 @@ def test_of_many_runs_none_is_left_out(by: str | None) -> None:
     expected = runs if by is None else runs[first]
     assert sorted(held) == sorted(expected["flow_run_id"])
     if by:
-        assert "3 more values are not drawn, they hold 3,333 runs" in subtitle(fig)
+        assert "3 more values are not drawn, with 3,333 runs" in subtitle(fig)
 
 
 def test_lines_are_percentiles_of_pieces_of_time_and_the_heading_of_all() -> None:

@@ -225,7 +225,7 @@ def test_a_naive_as_of_is_refused() -> None:
     with pytest.raises(QueryError, match=r"no time zone: use \.replace\(tzinfo=UTC\)"):
         state_intervals(story("Running"), as_of=datetime(2026, 3, 1))
     with pytest.raises(QueryError, match="as_of takes a datetime"):
-        state_intervals(story("Running"), as_of="2026-03-01")  # type: ignore[arg-type]
+        state_intervals(story("Running"), as_of="2026-03-01")
 
 
 @pytest.mark.parametrize("column", ["run_id", "state_type", "timestamp", "run_kind", "message"])

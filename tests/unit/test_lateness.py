@@ -110,7 +110,7 @@ def test_the_threshold_is_set_by_the_person() -> None:
     assert "late: more than 1 min" in subtitle(lateness_table(runs, threshold="1min"))
     for wrong in ("soon", "-1s", None, 15):
         with pytest.raises(QueryError, match="threshold is a timedelta or text"):
-            lateness_table(runs, threshold=wrong)  # type: ignore[arg-type]
+            lateness_table(runs, threshold=wrong)
 
 
 def subtitle(table: pd.DataFrame) -> str:

@@ -34,7 +34,7 @@ def told(said: Run) -> Run:
 
 
 def made(flows: list[Run], tasks: list[Run]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return tuple(typed(runs, columns) for runs, columns in ((flows, schema.FLOW_RUNS), (tasks, schema.TASK_RUNS)))  # type: ignore[return-value]
+    return tuple(typed(runs, columns) for runs, columns in ((flows, schema.FLOW_RUNS), (tasks, schema.TASK_RUNS)))
 
 
 def typed(runs: list[Run], columns: tuple[schema.Column, ...]) -> pd.DataFrame:

@@ -107,6 +107,45 @@ def test_a_live_explorer_shows_what_happens(server: Server, explorer: RunExplore
     )
 
 
+def test_what_is_paused_stays_and_says_what_waits(server: Server, explorer: RunExplorer) -> None:
+    explorer.live.value = True
+    wait_for(explorer, "● live")
+    explorer.live.pause_button.value = True
+    wait_for(explorer, ", no changes waiting")
+    shown, drawn = explorer.frame, explorer.screen.views.table.content
+    server.put(run(2, "FAILED"), "RUNNING", "FAILED")
+    wait_for(explorer, ", 1 change waiting")
+    server.put(run(3), "RUNNING")
+    wait_for(explorer, ", 2 changes waiting")
+    assert explorer.frame is shown
+    assert explorer.screen.views.table.content is drawn
+    explorer.load()
+    wait_for(explorer, ", no changes waiting")
+    assert len(explorer.frame) == 3
+    server.put(run(4), "RUNNING")
+    wait_for(explorer, ", 1 change waiting")
+    explorer.live.pause_button.value = False
+    wait_for(explorer, "1 new")
+    assert "● live" in explorer.screen.status.value
+    explorer.live.pause_button.value = True
+    explorer.live.value = False
+    assert not explorer.live.is_paused
+    assert "Paused" not in explorer.screen.status.value
+
+
+def test_a_look_draws_what_is_in_front_once(server: Server, explorer: RunExplorer) -> None:
+    views = explorer.screen.views
+    views.selected_index = views.titles.index("Counts")
+    drawn = []
+    views.counts.chart.observe(lambda change: drawn.append(change["new"]), "number")
+    explorer.load()
+    drawn.clear()
+    server.put(run(3), "RUNNING")
+    explorer._loader._read(Turn(), quietly=True)
+    assert len(explorer.frame) == 3
+    assert len(drawn) == 1
+
+
 def test_it_says_that_the_server_is_away_and_recovers(server: Server, explorer: RunExplorer) -> None:
     explorer.live.value = True
     wait_for(explorer, "● live")
@@ -184,3 +223,15 @@ def test_looks_at_a_server_that_is_slow_or_away_come_later() -> None:
     for _ in range(9):
         live.took(0.1)
     assert live.pace.pause == EVERY
+
+
+def test_the_saved_picture_has_what_was_read_as_text(server: Server, explorer: RunExplorer) -> None:
+    server.put(run(2, "FAILED", name="<img src=x>") | {"state": {"message": "<b>" + "7" * 300}}, "RUNNING", "FAILED")
+    explorer.load()
+    picture = explorer.screen.picture()
+    assert "2 task runs · any time · as of" in picture
+    assert "1 Completed" in picture
+    assert "1 Failed" in picture
+    assert '<td style="text-align: left">&lt;img src=x&gt;</td>' in picture
+    assert "&lt;b&gt;" + "7" * 197 + "…" in picture
+    assert "<img" not in picture

@@ -92,7 +92,7 @@ def test_any_text_is_answered_with_what_could_replace_its_end(text: str) -> None
 
 
 @pytest.mark.parametrize("use_jedi", [True, False])
-def test_ipython_offers_that_alone(shell: InteractiveShell, use_jedi: bool) -> None:  # noqa: FBT001 - a parameter
+def test_ipython_offers_that_alone(shell: InteractiveShell, use_jedi: bool) -> None:
     shell.run_line_magic("reload_ext", "prefect_nbviz")
     shell.Completer.use_jedi = use_jedi
     shell.user_ns |= NAMES

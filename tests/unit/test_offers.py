@@ -117,7 +117,7 @@ def test_state_names_that_only_reading_would_count_have_no_number_and_that_is_sa
 
 def test_a_topic_that_there_is_not() -> None:
     with pytest.raises(QueryError, match=r"topic cannot be 'flows'\. Did you mean 'flow'"):
-        read_offers("flows")  # type: ignore[arg-type]
+        read_offers("flows")
 
 
 def edit(controls: FilterControls, word: str) -> Any:

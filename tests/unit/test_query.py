@@ -48,12 +48,12 @@ def test_numpys_values_become_plain_ones() -> None:
     query = FlowRunQuery(
         limit=np.int64(3),
         run_count_min=np.uint8(2),
-        untagged=np.bool_(True),  # noqa: FBT003 - as it comes out of an array
-        start_time_fallback=np.bool_(False),  # noqa: FBT003 - likewise
+        untagged=np.bool_(True),
+        start_time_fallback=np.bool_(False),
         name_like=np.str_("a"),
         state_type=StateType.FAILED,
         since=pd.Timestamp("2026-01-01T00:00:00.123456789Z"),
-        parameters={"rows": np.int64(3), "share": np.float64(0.5), "full": np.bool_(True), "of": np.array([1, 2])},  # noqa: FBT003 - likewise
+        parameters={"rows": np.int64(3), "share": np.float64(0.5), "full": np.bool_(True), "of": np.array([1, 2])},
     )
     assert eval(repr(query)) == query
     assert FlowRunQuery.from_json(query.to_json()) == query

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from drawn import subtitle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from long_history import BEGIN, SECOND, long_history
@@ -35,10 +36,6 @@ def history() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def timeline(history: pd.DataFrame) -> Timeline:
     return Timeline(history)
-
-
-def subtitle(fig: go.Figure) -> str:
-    return str(fig.layout.title.subtitle.text)
 
 
 def hovers(fig: go.Figure) -> list[str]:

@@ -245,7 +245,7 @@ class Terminal(io.StringIO):
 
 @settings(max_examples=40)
 @given(st.text(), st.text(), st.booleans())
-def test_a_stranger_cannot_move_the_cursor(name: str, message: str, is_terminal: bool) -> None:  # noqa: FBT001 - hypothesis gives it
+def test_a_stranger_cannot_move_the_cursor(name: str, message: str, is_terminal: bool) -> None:
     stream = Terminal() if is_terminal else io.StringIO()
     screen = WatchText(stream)
     news = News(tasks_of([{"name": name, "state_message": message}]), STATES, "live", [message])
@@ -270,7 +270,7 @@ def test_the_panel_stops_when_it_is_closed() -> None:
         ("stale", "Nothing has been read"),
         ("broken", "Stopped"),
     ):
-        panel.show(News(tasks_of([{}]), STATES, phase, [HOSTILE]))  # type: ignore[arg-type]
+        panel.show(News(tasks_of([{}]), STATES, phase, [HOSTILE]))
         assert said in panel.head.value
         assert "<img" not in panel.head.value
     assert closed == []

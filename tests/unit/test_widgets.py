@@ -349,7 +349,7 @@ def test_no_control_touches_the_network() -> None:
         async def handle_async_request(self, request: object) -> None:
             asked.append(request)
 
-    explorer = RunExplorer(TaskRunQuery(), connection=Connection("http://127.0.0.1:9/api", transport=Refusing()))  # type: ignore[arg-type]
+    explorer = RunExplorer(TaskRunQuery(), connection=Connection("http://127.0.0.1:9/api", transport=Refusing()))
     for word, (put, _) in (SET | SET_OF_FLOW_RUNS).items():
         explorer.controls.fields[word].widget.value = put
     for _, choice in explorer.controls.window.choice.options:
@@ -406,24 +406,17 @@ def test_a_dead_server_is_one_sentence() -> None:
     assert explorer.screen.progress.layout.display == "none"
 
 
-def task_runs(count: int, **columns: Any) -> pd.DataFrame:
-    rows = {name: [None] * count for name in schema.names(schema.TASK_RUNS)}
-    rows |= {"run_count": [1] * count, "tags": [(HOSTILE,)] * count, "upstream_task_run_ids": [()] * count}
-    rows |= {"state_type": ["FAILED"] * count, "state_name": ["TimedOut"] * count, "name": [HOSTILE] * count}
-    rows |= {"flow_name": [HOSTILE] * count, "expected_start_time": ["2026-01-01T06:00:00.5Z"] * count}
-    return frames.typed(rows | columns, schema.TASK_RUNS)
-
-
 @pytest.mark.parametrize(("column", "most"), [("task_run_id", 1_000), ("flow_run_id", 200)])
 def test_the_timeline_and_the_time_say_which_runs_they_lack(column: str, most: int) -> None:
     views = RunViews(Page())
     runs = pd.DataFrame({column: ["x"] * (most + 1)})
     views.show_intervals(frames.empty(schema.INTERVALS), runs, of="a query")
-    views.draw_all()
+    views.selected_index = [*views.titles].index("Time")
+    views.selected_index = [*views.titles].index("Timeline")
     for view in (views.timeline, views.time):
         assert f"The first {most:,} of {most + 1:,} runs: state histories cost requests." in view.caption.value
     views.show_intervals(frames.empty(schema.INTERVALS), runs.head(most), of="a query")
-    views.draw_all()
+    views.selected_index = [*views.titles].index("Time")
     assert "first" not in views.timeline.caption.value + views.time.caption.value
 
 
@@ -479,6 +472,6 @@ def test_times_are_shown_and_typed_in_a_time_zone() -> None:
 def test_the_summary_says_how_much_of_what(
     rows: int, attrs: dict[str, Any], query: Any, counts: dict[str, int | None], says: str
 ) -> None:
-    runs = task_runs(rows)
+    runs = pd.DataFrame({"task_run_id": ["x"] * rows})
     runs.attrs[frames.ATTRS] = {"as_of": "2026-01-31T10:42:07+00:00", "truncated": False, "reason": None} | attrs
     assert summary(runs, query, counts)[1] == says

@@ -1,9 +1,11 @@
 // Draws a plotly figure and redraws it in place, without a blank moment in between. A figure whose
 // layout.meta holds a view is one of a timeline that is drawn anew, by Python, where a person moves to.
-// Runs are picked in it: Python knows which, and says which points to leave undimmed. Before this comes fit.js.
+// Runs are picked in it: Python knows which, and says which points to leave undimmed. Before this come fit.js and cursor.js.
 const REMOVED = ["select2d", "lasso2d", "autoScale2d"];
 const DIM = 0.2; // what plotly leaves of the opacity of what is not selected
 const DOUBLE = 300; // milliseconds within which plotly takes two clicks for one
+const KEYS = "Arrow keys go from point to point, Enter picks its runs, Escape lets them go.";
+const EDGE = 0.01; // pixels
 const PAUSE = 20; // milliseconds: one gesture may move the axes several times
 
 // The library comes once for each page: it is 5 MB.
@@ -71,7 +73,6 @@ class Picker {
     Object.assign(this, { model, plot, Plotly, count: model.get("picked").count ?? 0, figure: null, isHit: false });
     plot.tabIndex = 0;
     plot.addEventListener("pointerdown", () => this.focus(), true);
-    plot.addEventListener("keydown", ({ key }) => this.press(key));
     plot.addEventListener("click", (event) => this.click(event));
   }
 
@@ -120,6 +121,13 @@ class Picker {
     return { x: [x, x], y: [y, y] };
   }
 
+  // What is between some pixels, but for their edges, where the next begins.
+  block(x, y) {
+    const { xaxis, yaxis } = this.plot._fullLayout;
+    const range = (axis, { from, to }) => [from + EDGE, to - EDGE].map((place) => axis.p2r(place - axis._offset));
+    return { x: range(xaxis, x), y: range(yaxis, y) };
+  }
+
   box(range) {
     this.pick(this.isPicture() ? { x: range.x, y: range.y } : { points: this.pointsIn(range) });
     setTimeout(() => {
@@ -132,8 +140,7 @@ class Picker {
   // Plotly takes a bar when its end is in the box; a person sees that the box meets the bar.
   pointsIn(range) {
     const [xName, yName] = Object.keys(range).sort();
-    const axis = (name) => this.plot._fullLayout[name.replace(/^([xy])/, "$1axis")];
-    const [xaxis, yaxis] = [axis(xName), axis(yName)];
+    const [xaxis, yaxis] = [axisOf(this.plot, xName), axisOf(this.plot, yName)];
     const pixels = (side, ends) => ends.map((end) => side.r2p(end)).sort((one, two) => one - two);
     const [left, right] = pixels(xaxis, range[xName]);
     const [top, bottom] = pixels(yaxis, range[yName]);
@@ -144,9 +151,7 @@ class Picker {
       if (trace.visible !== true || trace.xaxis !== xName || trace.yaxis !== yName) continue;
       const isBar = trace.type === "bar";
       points.forEach((point, number) => {
-        const along = isBar ? [point.b, point.b + point.s] : [point.y, point.y];
-        const across = isBar ? [point.p0, point.p1] : [point.x, point.x];
-        const [ofX, ofY] = trace.orientation === "h" && isBar ? [along, across] : [across, along];
+        const [ofX, ofY] = endsOf(point, trace);
         const isIn =
           meets(ofX.map((one) => xaxis.c2p(one)), left, right) && meets(ofY.map((one) => yaxis.c2p(one)), top, bottom);
         if (isIn && (!isBar || point.s !== 0)) found.push([trace.index, number]);
@@ -234,6 +239,8 @@ async function render({ model, el }) {
   const mover = model.get("moved") && new Mover(model, plot);
   const picker = new Picker(model, plot, Plotly);
   const fit = new Fit(plot, el);
+  const cursor = new Cursor(plot, el, picker, Plotly);
+  plot.addEventListener("keydown", (event) => cursor.press(event) || picker.press(event.key));
   const isShown = () => plot.offsetParent !== null && plot.clientWidth > 0;
   let isDrawn = false;
   let isHeld = false;
@@ -241,8 +248,10 @@ async function render({ model, el }) {
   let marked;
   let kind;
   const draw = () => {
-    plot.setAttribute("role", "img");
+    plot.setAttribute("role", "application"); // so that readers of the screen leave the arrows to it
+    plot.setAttribute("aria-roledescription", "chart");
     plot.setAttribute("aria-label", model.get("description"));
+    plot.setAttribute("aria-description", KEYS);
     if (isHeld) return;
     isDrawn = isShown();
     if (!isDrawn || !model.get("figure")) return;
@@ -265,6 +274,7 @@ async function render({ model, el }) {
     plot.removeAllListeners?.(); // plotly begins anew then
     mover?.listen();
     picker.listen();
+    plot.on("plotly_afterplot", () => cursor.renew());
   };
   const mark = () => {
     if (isHeld || !isDrawn || model.get("number") !== drawn || model.get("marks") === marked) return;

@@ -1,4 +1,4 @@
-// Tells Python whether the page is dark, and whether the widget is still on it.
+// Tells Python whether the page is dark, and whether the widget is still on it; hides what stands for it elsewhere.
 const shown = new WeakMap(); // by model: how many views it has here
 
 const isDark = () => {
@@ -29,8 +29,12 @@ function render({ model }) {
   media.addEventListener("change", tell);
   tell();
   count(1);
+  const hiding = document.createElement("style");
+  if (model.get("hidden")) hiding.textContent = `.${model.get("hidden")} { display: none; }`;
+  document.head.append(hiding);
   return () => {
     count(-1);
+    hiding.remove();
     observer.disconnect();
     media.removeEventListener("change", tell);
   };

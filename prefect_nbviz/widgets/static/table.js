@@ -1,5 +1,5 @@
 // A table of runs: some of its rows at once, sorted, searched and selected here, so that it needs no answer of the
-// kernel. Python sends what there is, and makes the files. Before this come cells.js and choices.js.
+// kernel. Python sends what there is, and makes the files. Before this come files.js, cells.js and choices.js.
 const PAGE = 200; // rows
 const BEAT = 20_000; // milliseconds, after which "3 min ago" may be wrong
 const STEP = 10; // rows that Page Down goes
@@ -317,16 +317,13 @@ class Table {
     this.model.send({ from: this.name, suffix, number, shown }, undefined, [new Int32Array(this.order).buffer]);
   }
 
-  // Gives the browser a file to keep; nothing leaves the page.
   save({ to, name, problem }, buffers) {
     if (to !== this.name) return;
     this.problem = problem;
     this.say();
     this.problem = undefined;
     if (problem) return;
-    const href = URL.createObjectURL(new Blob([buffers[0]]));
-    make("a", "", { href, download: name }).click();
-    setTimeout(() => URL.revokeObjectURL(href), BEAT);
+    keep(name, buffers[0]);
   }
 }
 
