@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.charts.critical_path import plot_critical_path
     from prefect_nbviz.charts.durations import plot_durations
     from prefect_nbviz.charts.failure_rates import plot_failure_rates
+    from prefect_nbviz.charts.graph import plot_flow_run_graph
     from prefect_nbviz.charts.grid import plot_run_grid
     from prefect_nbviz.charts.history import plot_run_counts
     from prefect_nbviz.charts.lateness import plot_lateness
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from prefect_nbviz.reading.checking import check
     from prefect_nbviz.reading.connection import Connection
     from prefect_nbviz.reading.futures import read_futures
+    from prefect_nbviz.reading.graph import read_flow_run_graph
     from prefect_nbviz.reading.histories import read_states
     from prefect_nbviz.reading.logs import read_logs
     from prefect_nbviz.reading.runs import read_flow_runs, read_state_type_counts, read_task_runs
@@ -88,6 +90,7 @@ _HOMES = {
     "plot_duration_trend": "charts.trend",
     "plot_durations": "charts.durations",
     "plot_failure_rates": "charts.failure_rates",
+    "plot_flow_run_graph": "charts.graph",
     "plot_lateness": "charts.lateness",
     "plot_outages": "charts.outages",
     "plot_run_counts": "charts.history",
@@ -96,6 +99,7 @@ _HOMES = {
     "plot_state_timeline": "charts.timeline",
     "plot_time_spent": "charts.spent",
     "query_from_json": "query",
+    "read_flow_run_graph": "reading.graph",
     "read_flow_runs": "reading.runs",
     "read_futures": "reading.futures",
     "read_logs": "reading.logs",
@@ -148,6 +152,7 @@ __all__ = [
     "plot_duration_trend",
     "plot_durations",
     "plot_failure_rates",
+    "plot_flow_run_graph",
     "plot_lateness",
     "plot_outages",
     "plot_run_counts",
@@ -156,6 +161,7 @@ __all__ = [
     "plot_state_timeline",
     "plot_time_spent",
     "query_from_json",
+    "read_flow_run_graph",
     "read_flow_runs",
     "read_futures",
     "read_logs",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from prefect_nbviz.states import STATE_TYPES
 
 ATTRS = "prefect_nbviz"
 """The key of `frame.attrs` under which a frame says where it comes from and whether it is whole."""
+
+_PLACES = {state_type: place for place, state_type in enumerate(STATE_TYPES)}
 
 
 def state_type_dtype() -> pd.CategoricalDtype:
@@ -136,13 +139,20 @@ def _series(values: Any, dtype: str) -> pd.Series[Any]:
         case schema.DURATION:
             return pd.Series(values, dtype="timedelta64[us]")
         case schema.STATE_TYPE:
-            return pd.Series(pd.Categorical(values).set_categories([*STATE_TYPES], ordered=True))
+            return _state_types(values)
         case schema.REPEATED_TEXT:
             return _repeated(values)
         case schema.TUPLE:
             return pd.Series(_objects(values), dtype="object")
         case _:
             return pd.Series(values, dtype=dtype)
+
+
+def _state_types(values: Any) -> pd.Series[Any]:
+    if not isinstance(values, list):
+        return pd.Series(pd.Categorical(values).set_categories([*STATE_TYPES], ordered=True))
+    codes = np.fromiter(map(_PLACES.get, values, repeat(-1)), dtype=np.int8, count=len(values))
+    return pd.Series(pd.Categorical.from_codes(codes, dtype=state_type_dtype()))
 
 
 def _repeated(values: Any) -> pd.Series[Any]:

@@ -133,6 +133,18 @@ INTERVALS = (
     Column("message", TEXT, "what the state says, such as the error"),
 )
 
+FLOW_RUN_GRAPH = (
+    Column("run_kind", REPEATED_TEXT, "flow_run (a subflow) or task_run"),
+    Column("run_id", TEXT, "flow_run_id or task_run_id, as run_kind says"),
+    Column("run_name", TEXT, "name of the task run; of a subflow the name of its flow, a slash and that of the run"),
+    Column("flow_run_id", TEXT, "the subflow run itself, or the flow run that a task run belongs to"),
+    Column("state_type", STATE_TYPE, "type of the present state"),
+    Column("start_time", TIME, "when it first ran; its expected start if it never did, which the graph does not tell"),
+    Column("end_time", TIME, "when it reached its final state; missing while it has none"),
+    Column("upstream_run_ids", TUPLE, "ids of the task runs whose results it took, a tuple of text"),
+    Column("encapsulating_run_ids", TUPLE, "ids of the task runs that called it, a tuple of text"),
+)
+
 LOGS = (
     Column("timestamp", TIME, "when the line was logged"),
     Column("level", COUNT, "its level as a number: 10 DEBUG, 20 INFO, 30 WARNING, 40 ERROR, 50 CRITICAL"),

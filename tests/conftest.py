@@ -32,6 +32,13 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the servers are stopped then too
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with a file that has the sample flows run; while that lasts, the other worker does what needs none of them."""
+    needing = dict.fromkeys(item.path for item in items if "demo_server" in getattr(item, "fixturenames", ()))
+    if first := next(iter(needing), None):
+        items.sort(key=lambda item: (item.path != first, item.path.parent != first.parent, item.path in needing))
+
+
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of all workers."""

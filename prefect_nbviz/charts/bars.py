@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -62,17 +62,50 @@ def draw_bars(
         Pixels of height of the plot; 0 leaves it to the number of runs.
     """
     rows = _rows(intervals, runs)
-    shown = max(len(rows), plot // ROW, 1)
-    row = plot / shown or min(ROW, _TALLEST / shown)
     stays = _stays(intervals, rows, axis)
-    labels = state_labels(in_order_of_life(stays["key"].unique()))
-    entries = [*labels.values(), *([_OPEN] if stays["is_open"].any() else [])]
-    height = plot or max(row * len(rows), _SMALLEST)
-    fig = figure("Timeline", subtitle, theme=theme, plot=height, legend=entries)
-    fig.add_traces([*_traces(stays, labels, row, theme)])
-    fig.update_layout(barmode="overlay", bargap=0.25, xaxis=axis.layout())
-    settings = {"type": "category", "categoryorder": "array", "categoryarray": [*rows["label"]], "showgrid": False}
-    return fig.update_yaxes(settings, range=[shown - 0.5, -0.5])
+    return draw_stays(stays, rows["label"], axis, subtitle=subtitle, theme=theme, plot=plot)
+
+
+def draw_stays(
+    stays: pd.DataFrame,
+    labels: Collection[str],
+    axis: TimeAxis,
+    *,
+    subtitle: str,
+    theme: Theme,
+    plot: int = 0,
+    moments: Collection[str] = TERMINAL_STATE_TYPES,
+) -> go.Figure:
+    """Draw bars, or markers of moments, in rows.
+
+    Parameters
+    ----------
+    stays
+        For each its row's `label`, `run_id`, `key` (type and name of its state), `is_open`, `start` and `end` as the
+        axis writes them, `millis` in between, and the `hover` text.
+    labels
+        The labels of the rows, from the top.
+    axis, subtitle, theme, plot
+        Those of `draw_bars`.
+    moments
+        The state types that are drawn as markers where they begin.
+    """
+    shown = max(len(labels), plot // ROW, 1)
+    row = plot / shown or min(ROW, _TALLEST / shown)
+    states = state_labels(in_order_of_life(stays["key"].unique()))
+    entries = [*states.values(), *([_OPEN] if stays["is_open"].any() else [])]
+    height = plot or max(row * len(labels), _SMALLEST)
+    settings: dict[str, Any] = {
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": [*labels],
+        "showgrid": False,
+    }
+    settings["range"] = [shown - 0.5, -0.5]
+    axes = {"xaxis": axis.layout(), "yaxis": settings}
+    fig = figure("Timeline", subtitle, theme=theme, plot=height, legend=entries, **axes)
+    fig.layout.barmode, fig.layout.bargap = "overlay", 0.25
+    return fig.add_traces([*_traces(stays, states, row, theme, moments)])
 
 
 def end_symbol(state_type: str, state_name: str) -> str:
@@ -129,44 +162,48 @@ def _hovers(stays: pd.DataFrame, zone: ZoneInfo) -> Iterator[str]:
 
 
 def _traces(
-    stays: pd.DataFrame, labels: dict[tuple[str, str], str], row: float, theme: Theme
-) -> Iterator[go.Bar | go.Scatter]:
+    stays: pd.DataFrame,
+    labels: dict[tuple[str, str], str],
+    row: float,
+    theme: Theme,
+    moments: Collection[str],
+) -> Iterator[dict[str, Any]]:
+    """Give traces, not as objects of plotly's, which it would make again when they are added."""
     groups: dict[Any, pd.DataFrame] = dict([*stays.groupby("key", sort=False)])
     for key, label in labels.items():
-        draw = _ends if key[0] in TERMINAL_STATE_TYPES else _bars
-        yield draw(groups[key], key, row, theme).update(name=label)
+        draw = _ends if key[0] in moments else _bars
+        yield draw(groups[key], key, row, theme) | {"name": label}
     still_open = stays[stays["is_open"]]
     if len(still_open):
         yield _arrows(still_open, row, theme)
 
 
-def _bars(stays: pd.DataFrame, key: tuple[str, str], row: float, theme: Theme) -> go.Bar:
+def _bars(stays: pd.DataFrame, key: tuple[str, str], row: float, theme: Theme) -> dict[str, Any]:
     marker = fill(state_style(*key, theme=theme), theme)
     marker["line"]["width"] = 1.5 if row > _FLAT else 0.5
     marker["opacity"] = np.where(stays["is_open"], _OPEN_OPACITY, 1.0)
-    return go.Bar(
-        orientation="h",
-        y=[*stays["label"]],
-        base=[*stays["start"]],
-        x=stays["millis"].to_numpy(dtype=float),
-        marker=marker,
-        **_hover(stays),
-    )
+    return _hover(stays) | {
+        "type": "bar",
+        "orientation": "h",
+        "base": stays["start"].tolist(),
+        "x": stays["millis"].to_numpy(dtype=float),
+        "marker": marker,
+    }
 
 
-def _ends(stays: pd.DataFrame, key: tuple[str, str], row: float, theme: Theme) -> go.Scatter:
+def _ends(stays: pd.DataFrame, key: tuple[str, str], row: float, theme: Theme) -> dict[str, Any]:
     color = state_style(*key, theme=theme).color
     symbol = end_symbol(*key)
     return _points(stays, "start", {"symbol": symbol, "color": color, "size": _size(row), "line": _edge(row, theme)})
 
 
-def _arrows(stays: pd.DataFrame, row: float, theme: Theme) -> go.Scatter:
+def _arrows(stays: pd.DataFrame, row: float, theme: Theme) -> dict[str, Any]:
     marker = {"symbol": "triangle-right-open", "color": palette(theme).text, "size": _size(row)}
-    return _points(stays, "end", marker).update(name=_OPEN)
+    return _points(stays, "end", marker) | {"name": _OPEN}
 
 
-def _points(stays: pd.DataFrame, at: str, marker: dict[str, Any]) -> go.Scatter:
-    return go.Scatter(mode="markers", x=[*stays[at]], y=[*stays["label"]], marker=marker, **_hover(stays))
+def _points(stays: pd.DataFrame, at: str, marker: dict[str, Any]) -> dict[str, Any]:
+    return _hover(stays) | {"type": "scatter", "mode": "markers", "x": stays[at].tolist(), "marker": marker}
 
 
 def _edge(row: float, theme: Theme) -> dict[str, Any]:
@@ -179,4 +216,5 @@ def _size(row: float) -> float:
 
 
 def _hover(stays: pd.DataFrame) -> dict[str, Any]:
-    return {"customdata": [*stays["run_id"]], "hovertext": [*stays["hover"]], "hovertemplate": HOVER}
+    texts = {"y": "label", "customdata": "run_id", "hovertext": "hover"}
+    return {word: stays[name].tolist() for word, name in texts.items()} | {"hovertemplate": HOVER}

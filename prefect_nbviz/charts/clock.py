@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from prefect_nbviz import forms
-from prefect_nbviz.arrays import Integers
+from prefect_nbviz.arrays import Flags, Integers
 from prefect_nbviz.charts.words import safe
 
 _DATE = "\n%b %-d, %Y"
@@ -29,8 +29,12 @@ TICKS = [
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
-_SAMPLES = 1_000
+_SAMPLES = 1_000  # at most, and one a day
+_DAY = 86_400_000_000
 _MILLI = 1_000
+_TO_SECOND = len("1970-01-01 00:00:00")
+_MOST_OPEN = 1
+_LEAST_MARGIN = 500_000
 
 
 def zone_of(tz: str) -> ZoneInfo:
@@ -82,7 +86,7 @@ def clock_text(at: int, zone: ZoneInfo) -> str:
     shown = moment(at, zone)
     part = shown.microsecond
     fraction = f".{part:06d}" if part % _MILLI else f".{part // _MILLI:03d}" if part else ""
-    return f"{shown:%Y-%m-%d %H:%M:%S}{fraction} {shown:%Z}"
+    return f"{str(shown)[:_TO_SECOND]}{fraction} {shown.tzname()}"  # strftime takes twice as long
 
 
 def span_text(begin: int, end: int, zone: ZoneInfo) -> str:
@@ -165,6 +169,26 @@ class TimeAxis:
     tail: str = ""
     """What its title says after the zone."""
 
+    @classmethod
+    def over(cls, zone: ZoneInfo, start: Integers, end: Integers, is_open: Flags, *, is_whole: bool = False) -> Self:
+        """Give the axis of bars, of which there is one at least, that ends after the last change.
+
+        Those that are open for long would squash all that happened: they go beyond it, unless it is to be `is_whole`.
+
+        Examples
+        --------
+        >>> start, end, is_open = np.array([0, 0]), np.array([1_000_000, 60_000_000]), np.array([False, True])
+        >>> TimeAxis.over(ZoneInfo("UTC"), start, end, is_open).layout()["range"][1]
+        '1970-01-01T00:00:01.122000'
+        """
+        first, last = int(start.min()), int(end.max())
+        settled = max(int(start.max()), int(end[~is_open].max(initial=first)))
+        is_squashed = not is_whole and settled > first and last - settled > _MOST_OPEN * (settled - first)
+        shown = settled + (settled - first) // 10 if is_squashed else last
+        tail = f"<br>what is still open goes on to {moment(last, zone):%Y-%m-%d %H:%M:%S}" if shown != last else ""
+        margin = (shown - first) // 50 or _LEAST_MARGIN
+        return cls(zone, first - margin, shown + margin, last, tail)
+
     @property
     def offset(self) -> int:
         """Microseconds that its clock is ahead of UTC."""
@@ -187,5 +211,7 @@ class TimeAxis:
 
     def _is_steady(self) -> bool:
         """Tell whether the zone has one offset throughout."""
-        moments = np.linspace(self.start, max(self.end, self.last), _SAMPLES).astype(np.int64)
+        last = max(self.end, self.last)
+        samples = min((last - self.start) // _DAY + 2, _SAMPLES)
+        moments = np.linspace(self.start, last, samples).astype(np.int64)
         return len({moment(at, self.zone).utcoffset() for at in moments}) == 1

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from prefect_nbviz import frames
 from prefect_nbviz.arrays import Integers
 from prefect_nbviz.charts.bars import ROW, draw_bars
-from prefect_nbviz.charts.clock import TimeAxis, moment, read_wall, zone_of
+from prefect_nbviz.charts.clock import TimeAxis, read_wall, zone_of
 from prefect_nbviz.charts.picks import Picks, PointPicks
 from prefect_nbviz.charts.pixel_picks import PixelPicks
 from prefect_nbviz.charts.pixels import Cells
@@ -37,8 +37,6 @@ NEEDED = ("run_id", "run_name", "state_type", "state_name", "attempt", "start_ti
 _FEW_RUNS, _FEW_STAYS = 96, 500  # a part is bars up to here: they are drawn in less than 0.3 s
 _LOW, _HIGH = 40, 480  # pixels of height of a plot that is drawn anew in each view
 _MIDDLE = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
-_MOST_OPEN = 1
-_LEAST_MARGIN = 500_000
 _LEAST_VIEW = 1_000  # microseconds
 
 
@@ -180,15 +178,10 @@ class Timeline:
         return self._whole() if view is None else TimeAxis(self._zone, view.start, view.end, last=view.end)
 
     def _whole(self) -> TimeAxis:
-        """Give the axis of the first view: stays that are open for long would squash all that happened."""
-        first, last = int(self._stays.start.min()), int(self._stays.end.max())
+        """Give the axis of the first view."""
         is_open = self._intervals["is_open"].to_numpy(dtype=bool)[self._stays.place]
-        settled = max(int(self._stays.start.max()), int(self._stays.end[~is_open].max(initial=first)))
-        is_squashed = not self._is_compact and settled > first and last - settled > _MOST_OPEN * (settled - first)
-        end = settled + (settled - first) // 10 if is_squashed else last
-        tail = f"<br>what is still open goes on to {moment(last, self._zone):%Y-%m-%d %H:%M:%S}" if end != last else ""
-        margin = (end - first) // 50 or _LEAST_MARGIN
-        return TimeAxis(self._zone, first - margin, end + margin, last, tail)
+        start, end = self._stays.start, self._stays.end
+        return TimeAxis.over(self._zone, start, end, is_open, is_whole=self._is_compact)
 
     def _part(self, view: View | None, theme: Theme) -> go.Figure:
         """Draw a view so that a person can move on from it: its meta says to `view` where it is."""

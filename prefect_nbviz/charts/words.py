@@ -45,7 +45,7 @@ def safe(text: str) -> str:
     >>> safe('<b>"a"</b> & $x$')
     '&lt;b&gt;"a"&lt;/b&gt; &amp; &#36;x&#36;'
     """
-    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    shown = text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
     return html.escape(shown, quote=False).replace("$", "&#36;")
 
 
@@ -131,6 +131,8 @@ def message_lines(message: object) -> str:
     if not isinstance(message, str):
         return ""
     message = " ".join(message[: 4 * _MESSAGE_LENGTH].split())
+    if len(message) <= _LINE_LENGTH:
+        return safe(message)
     short = message if len(message) <= _MESSAGE_LENGTH else message[: _MESSAGE_LENGTH - 1] + "…"
     return "<br>".join(safe(line) for line in textwrap.wrap(short, _LINE_LENGTH))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -261,7 +262,7 @@ class Server:
                 f"{self.address} refused the key ({status}): run `prefect cloud login`, or set PREFECT_API_KEY (Cloud) "
                 "or PREFECT_API_AUTH_STRING (your own server) to one that may read there."
             )
-        if status == 404:  # noqa: PLR2004 - an HTTP status
+        if status == http.HTTPStatus.NOT_FOUND:
             return RefusedError(
                 f"{self.address} knows no such path ({status}): is it the address of the API? It usually ends in /api."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ class Gate:
             self._allowed, self._good = max(1, self._allowed // 2), 0
             return
         if not self.is_open:
-            if status in _REFUSED or status >= 500:  # noqa: PLR2004 - an HTTP status
+            if status in _REFUSED or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
                 return
             await self.open()
         self._good += 1

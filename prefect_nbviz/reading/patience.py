@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -113,8 +114,8 @@ class Patience:
                 is_worth_it = (
                     status in TOO_MUCH
                     or status in PREFECT_CLIENT_RETRY_EXTRA_CODES.value()
-                    or (status == 500 and tries < FEW)  # noqa: PLR2004 - an HTTP status
-                    or (status == 403 and "Invalid CSRF token" in response.text)  # noqa: PLR2004 - the client has dropped it
+                    or (status == http.HTTPStatus.INTERNAL_SERVER_ERROR and tries < FEW)
+                    or (status == http.HTTPStatus.FORBIDDEN and "Invalid CSRF token" in response.text)
                 )
                 return _said(status) if is_worth_it else None
             case httpx.UnsupportedProtocol():

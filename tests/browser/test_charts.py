@@ -21,6 +21,7 @@ from prefect_nbviz import (
     plot_comparison,
     plot_duration_trend,
     plot_failure_rates,
+    plot_flow_run_graph,
     plot_outages,
     plot_run_counts,
     plot_run_grid,
@@ -102,7 +103,16 @@ def stops() -> go.Figure:
     return plot_outages(outages(runs.assign(end_time=moments), as_of=moments[-1]))
 
 
+def graph() -> go.Figure:
+    """Draw the graph of a flow run with a run in every state, of names of 200 letters."""
+    starts = pd.date_range("2026-03-01 06:00", periods=len(TYPES), freq="1234ms", tz="UTC")
+    names = [f"{'n' * 190}{place}" for place in range(len(TYPES))]
+    runs = pd.DataFrame({"run_kind": "task_run", "run_id": names, "run_name": names, "state_type": TYPES})
+    return plot_flow_run_graph(runs.assign(start_time=starts, end_time=starts + pd.Timedelta("1s")))
+
+
 FIGURES = {
+    "graph": graph,
     "one run": lambda: timeline(1),
     "six runs": lambda: timeline(6),
     "counts": lambda: plot_state_counts(pd.DataFrame({"state_type": TYPES, "state_name": NAMES}), by="state_name"),

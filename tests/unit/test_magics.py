@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from prefect_nbviz.errors import QueryError
 from prefect_nbviz.magic_lines import parse
@@ -188,7 +189,5 @@ def test_a_bad_option_is_no_traceback(shell: InteractiveShell, capsys: Any) -> N
 
 
 def test_a_server_that_does_not_answer_is_one_sentence(shell: InteractiveShell) -> None:
-    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415 - takes seconds
-
     with temporary_settings({PREFECT_API_URL: DEAD}), pytest.raises(UsageError, match="Nothing answers at"):
         shell.run_line_magic("prefect_runs", "flow --limit 1")
