@@ -16,6 +16,12 @@ from typing import Any
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
+def rows(database: Path, sql: str) -> list[tuple[Any, ...]]:
+    """Give what a statement finds."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        return connection.execute(sql).fetchall()
+
+
 def matching_ids(database: Path, kind: str, criteria: dict[str, Any], now: datetime) -> list[str]:
     """Give the ids of all runs that match, in order, with no regard to `limit`."""
     return [row[0] for row in matching(database, kind, criteria, now, "r.id")]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pandas as pd
 import pytest
+from sql_reference import rows
 
 from prefect_nbviz import (
     Connection,
@@ -39,11 +37,6 @@ LATE = {
 }
 
 
-def rows(server: PrivateServer, sql: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(server.database)) as database:
-        return database.execute(sql).fetchall()
-
-
 def moment(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
@@ -57,7 +50,7 @@ def test_the_time_of_every_run_is_that_of_its_states_in_the_database(demo_server
     until = datetime.fromisoformat(states.attrs[frames.ATTRS]["as_of"])
     sql = f"SELECT {kind}_id, type, name, timestamp FROM {kind}_state ORDER BY {kind}_id, timestamp"
     lives: dict[str, list[tuple[str, str, datetime]]] = defaultdict(list)
-    for run, state_type, name, at in rows(demo_server, sql):
+    for run, state_type, name, at in rows(demo_server.database, sql):
         lives[run].append((state_type, name, moment(at)))
     lives = {run: lives[run] for run in runs[f"{kind}_id"]}  # the server may have made others since
     expected = {run: spent(life, until) for run, life in lives.items()}
@@ -92,7 +85,7 @@ def test_the_lateness_of_flows_is_that_of_their_rows_in_the_database(demo_server
     )
     late: dict[str, list[timedelta]] = defaultdict(list)
     known = {*runs["flow_run_id"]}
-    for run, flow, expected, start, kind in rows(demo_server, sql):
+    for run, flow, expected, start, kind in rows(demo_server.database, sql):
         if run not in known:  # the server may have made it since
             continue
         if start is not None:

@@ -101,11 +101,6 @@ class Draw:
 
 
 @pytest.fixture(scope="module")
-def connection(demo_server) -> Connection:
-    return Connection(demo_server.api_url)
-
-
-@pytest.fixture(scope="module")
 def known(connection: Connection) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     frames = {kind: read(QUERY_TYPES[kind](limit=None), connection) for kind in ("flow_run", "task_run")}
     names = {kind: sorted(frame["name"].unique()) for kind, frame in frames.items()}

@@ -45,11 +45,6 @@ class Cable(httpx.AsyncBaseTransport):
             )
 
 
-@pytest.fixture
-def connection(demo_server: PrivateServer) -> Connection:
-    return Connection(demo_server.api_url)
-
-
 @pytest.mark.parametrize(
     "query",
     [

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 from new_servers import Servers
 from scipy.stats import binomtest
+from sql_reference import rows
 
 from prefect_nbviz import (
     Connection,
@@ -53,11 +51,6 @@ def task_runs(server: PrivateServer) -> pd.DataFrame:
     return read_task_runs(limit=None, connection=Connection(server.api_url))
 
 
-def rows(server: PrivateServer, sql: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(server.database)) as database:
-        return database.execute(sql).fetchall()
-
-
 def test_each_failure_is_shown_once_with_what_it_brought_down(
     server: PrivateServer, flow_runs: pd.DataFrame, task_runs: pd.DataFrame
 ) -> None:
@@ -78,7 +71,7 @@ def test_each_failure_is_shown_once_with_what_it_brought_down(
     assert leaves["is_whole_path"].all()
     below = set().union(*leaves["brought_down_ids"])
     told = [f"SELECT id FROM {kind} WHERE state_type IN {FAILED}" for kind in ("flow_run", "task_run")]
-    assert {one for (one,) in rows(server, " UNION ".join(told))} == {*leaves["run_id"]} | below
+    assert {one for (one,) in rows(server.database, " UNION ".join(told))} == {*leaves["run_id"]} | below
     assert not below & {*leaves["run_id"]}
 
 
@@ -97,7 +90,7 @@ def test_a_task_run_is_within_the_one_that_the_server_has_as_its_parent(
 ) -> None:
     expected = {
         run: parents[0]["id"]
-        for run, inputs in rows(server, "SELECT id, task_inputs FROM task_run")
+        for run, inputs in rows(server.database, "SELECT id, task_inputs FROM task_run")
         if (parents := json.loads(inputs).get("__parents__"))
     }
     found = Kin.of(flow_runs, task_runs)
@@ -111,7 +104,7 @@ def test_a_task_run_is_within_the_one_that_the_server_has_as_its_parent(
 def test_the_rates_are_those_of_the_database(server: PrivateServer, task_runs: pd.DataFrame) -> None:
     sql = f"""SELECT task_key, count(*), sum(state_type IN {FAILED}), sum(state_type IN ('COMPLETED', 'FAILED', 'CRASHED'))
     FROM task_run GROUP BY task_key"""
-    expected = {key: (every, failed, ended) for key, every, failed, ended in rows(server, sql)}
+    expected = {key: (every, failed, ended) for key, every, failed, ended in rows(server.database, sql)}
     table = failure_rates(task_runs, by="task_key")
     found = table.set_index("task_key")
     bad = found["failed"] + found["crashed"]
@@ -138,7 +131,7 @@ def test_outages_are_those_of_the_ends_in_the_database(server: PrivateServer, ta
     sql = f"""SELECT task_key, id, end_time, state_type IN {FAILED} FROM task_run
     WHERE state_type IN ('COMPLETED', 'FAILED', 'CRASHED') ORDER BY task_key, end_time"""
     expected, down = [], {}
-    for key, run, end, is_bad in rows(server, sql):
+    for key, run, end, is_bad in rows(server.database, sql):
         if is_bad:
             down.setdefault(key, (run, end))
         elif key in down:

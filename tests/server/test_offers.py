@@ -8,7 +8,6 @@ import pytest
 
 from prefect_nbviz import FlowRunQuery, TaskRunQuery, read_flow_runs, read_task_runs
 from prefect_nbviz.demo.flows import WORK_POOL, WORK_QUEUE
-from prefect_nbviz.demo.server import PrivateServer
 from prefect_nbviz.reading import Connection, read_offers
 from prefect_nbviz.states import STATE_NAMES
 
@@ -16,11 +15,6 @@ pytestmark = pytest.mark.server
 
 ENDED = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
 """Runs that do not change while a test looks twice."""
-
-
-@pytest.fixture
-def connection(demo_server: PrivateServer) -> Connection:
-    return Connection(demo_server.api_url)
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,6 @@ print("ANSWER", json.dumps(futures()), flush=True)
 """
 
 
-@pytest.fixture(scope="module")
-def connection(demo_server) -> Connection:
-    return Connection(demo_server.api_url)
-
-
 def test_futures_of_a_running_flow(empty_server: PrivateServer) -> None:
     child = empty_server.run("-c", FLOW, log=empty_server.home / "futures.log")
     for _ in range(240):

@@ -38,11 +38,6 @@ CHANGES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def connection(demo_server) -> Connection:
-    return Connection(demo_server.api_url)
-
-
 @pytest.mark.parametrize("unwanted", [None, "nothing is named so"])
 @pytest.mark.parametrize("run_count_min", [None, 1])
 def test_flow_runs_cut_by_their_limit(unwanted: str | None, run_count_min: int | None, connection: Connection) -> None:

@@ -93,11 +93,6 @@ def grid() -> list[RunQuery]:
     return [kind(**one, limit=limit) for (kind, one), limit in itertools.product(criteria, LIMITS)]
 
 
-@pytest.fixture(scope="module")
-def connection(demo_server) -> Connection:
-    return Connection(demo_server.api_url)
-
-
 def read(query: RunQuery, connection: Connection) -> pd.DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PrefectNbvizWarning)

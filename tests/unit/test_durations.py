@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from by_hand import percentile
 from drawn import subtitle
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,15 +50,6 @@ def frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
 def many(runs: int, *, evil: str = "") -> pd.DataFrame:
     lengths = np.random.default_rng(7).integers(1, 10**6, runs)
     return frame([(f"flow {place % 9}{evil}", int(one), (), "Completed") for place, one in enumerate(lengths)])
-
-
-def percentile(lengths: list[int], percent: int) -> int:
-    """Give a percentile by its definition, without floats."""
-    place = Fraction((len(lengths) - 1) * percent, 100)
-    low = math.floor(place)
-    ordered = sorted(lengths)
-    exact = ordered[low] + (ordered[math.ceil(place)] - ordered[low]) * (place - low)
-    return math.floor(exact + Fraction(1, 2))
 
 
 @settings(max_examples=50)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
+from by_hand import percentile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,13 +50,6 @@ def frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
             "lateness": pd.Series(pd.to_timedelta([row[3] for row in rows], unit="us")).astype("timedelta64[us]"),
         }
     )
-
-
-def percentile(lengths: list[int], percent: int) -> int:
-    place = Fraction((len(lengths) - 1) * percent, 100)
-    low, ordered = math.floor(place), sorted(lengths)
-    exact = ordered[low] + (ordered[math.ceil(place)] - ordered[low]) * (place - low)
-    return math.floor(exact + Fraction(1, 2))
 
 
 def keys(row: tuple[Any, ...], by: tuple[str, ...]) -> list[tuple[Any, ...]]:

@@ -6,7 +6,6 @@ import math
 import statistics
 from collections import defaultdict
 from datetime import datetime, timedelta
-from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from by_hand import percentile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,13 +55,6 @@ def frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
         "duration": pd.Series([*lengths], dtype="float64").astype("timedelta64[us]"),
     }
     return frames.typed(data, tuple(column for column in schema.TASK_RUNS if column.name in data))
-
-
-def percentile(lengths: list[int], percent: int) -> int:
-    place = Fraction((len(lengths) - 1) * percent, 100)
-    low, ordered = math.floor(place), sorted(lengths)
-    exact = ordered[low] + (ordered[math.ceil(place)] - ordered[low]) * (place - low)
-    return math.floor(exact + Fraction(1, 2))
 
 
 @settings(max_examples=40)
