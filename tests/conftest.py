@@ -37,7 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with a file that has the sample flows run; while that lasts, the other worker does what needs none of them."""
     needing = dict.fromkeys(item.path for item in items if "demo_server" in getattr(item, "fixturenames", ()))
     if first := next(iter(needing), None):
-        items.sort(key=lambda item: (item.path != first, item.path.parent != first.parent, item.path in needing))
+        beside = {item.path for item in items if item.path.parent == first.parent} - {*needing}
+        items.sort(key=lambda item: (item.path != first, item.path not in beside))
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from new_servers import Servers
 
+from prefect_nbviz import Connection, explore
 from prefect_nbviz.cli import main
 from prefect_nbviz.demo.samples import HOSTILE_NAME
 from prefect_nbviz.demo.server import FASTAPI_TOO_NEW, PrivateServer, private_environment
@@ -94,8 +96,13 @@ def test_subflows_and_work_pools(demo_server: PrivateServer) -> None:
     assert sql(demo_server, late) == [(1,)]
 
 
-def test_an_empty_server_is_empty(empty_server: PrivateServer) -> None:
-    assert sql(empty_server, "SELECT count(*) FROM flow_run") == [(0,)]
+def test_a_server_begins_without_runs(new_server: Servers) -> None:
+    with new_server() as server:
+        assert sql(server, "SELECT count(*) FROM flow_run") == [(0,)]
+        explorer = explore(connection=Connection(server.api_url))
+        explorer.load()
+        assert explorer.screen.empty.text == "There are no task runs on this server yet."
+        assert not explorer.screen.standing.failure
 
 
 def test_nothing_of_the_persons_own_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,13 +126,6 @@ def test_nothing_that_matches_is_said(connection: Connection) -> None:
     assert explorer.intervals.empty
 
 
-def test_an_empty_server(empty_server: PrivateServer) -> None:
-    explorer = explore(connection=Connection(empty_server.api_url))
-    explorer.load()
-    assert explorer.screen.empty.text == "There are no task runs on this server yet."
-    assert not explorer.screen.standing.failure
-
-
 def test_a_server_that_dies_keeps_what_was_loaded(demo_server: PrivateServer) -> None:
     cable = Cable()
     explorer = explore(state_type="FAILED", connection=Connection(demo_server.api_url, transport=cable))

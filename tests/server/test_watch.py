@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import nbformat
+import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
@@ -164,7 +165,7 @@ def test_a_flow_is_watched_while_it_runs(empty_server: PrivateServer) -> None:
     assert frame["state_name"].tolist() == names
     assert frame.columns.tolist() == schema.names(schema.FUTURES)
     again = read_futures(ids, wait=True, connection=connection, progress=False)
-    assert again.equals(frame), "one that is not ready is not waited for"
+    pd.testing.assert_frame_equal(again, frame)  # one that is not ready is not waited for
     states = read_states(ids, connection=connection, progress=False)
     assert beside.states.equals(states)
 
