@@ -1,8 +1,9 @@
-"""An IPython of its own for each test of the magics."""
+"""An IPython of its own for each test of the magics, and an address at which nothing answers."""
 
 from __future__ import annotations
 
 import atexit
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,3 +21,10 @@ def shell(tmp_path: Path) -> Iterator[InteractiveShell]:
     yield shell
     atexit.unregister(shell.atexit_operations)
     shell.atexit_operations()
+
+
+@pytest.fixture
+def dead_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}/api"
