@@ -85,9 +85,9 @@ class Gate:
     def time(self, seconds: float, *, alike: Hashable) -> None:
         """Learn from how long an answer took, beside the quickest of those that are alike."""
         alone = self._alone[alike] = min(seconds, self._alone.get(alike, seconds))
-        borne = _LONGER * alone / seconds
-        if borne < 1 or self.under_way >= self.width:  # fewer than may be tell nothing when they are quick
-            useful = min(max(self.under_way * borne, _FEWEST), MOST)
+        more = _LONGER * alone / seconds
+        useful = min(max(self.under_way * more, _FEWEST), MOST)
+        if more < 1 or useful > self._useful:  # the few of the beginning and the end are quick, and tell nothing
             self._useful += (useful - self._useful) / self.width
 
     async def open(self) -> None:
