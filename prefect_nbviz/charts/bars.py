@@ -95,13 +95,13 @@ def draw_stays(
     states = state_labels(in_order_of_life(stays["key"].unique()))
     entries = [*states.values(), *([_OPEN] if stays["is_open"].any() else [])]
     height = plot or max(row * len(labels), _SMALLEST)
-    settings: dict[str, Any] = {
+    settings = {
         "type": "category",
         "categoryorder": "array",
         "categoryarray": [*labels],
         "showgrid": False,
+        "range": [shown - 0.5, -0.5],
     }
-    settings["range"] = [shown - 0.5, -0.5]
     axes = {"xaxis": axis.layout(), "yaxis": settings}
     fig = figure("Timeline", subtitle, theme=theme, plot=height, legend=entries, **axes)
     fig.layout.barmode, fig.layout.bargap = "overlay", 0.25

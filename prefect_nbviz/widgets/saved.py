@@ -18,7 +18,6 @@ MOST_ROWS = 10
 """As many runs are in it, the first."""
 
 _LONGEST = 200  # characters of a message
-_MICRO = pd.Timedelta(1, "us")
 _AGAIN = "Run the cell again for live data."
 _LEFT = ' style="text-align: left"'  # notebooks align the cells of tables to the right
 
@@ -94,6 +93,6 @@ def _cells(row: pd.Series[Any], names: Sequence[str], zone: tzinfo) -> Iterator[
         yield markup(value_of(row, name) or "")
     start, duration, message = (value_of(row, name) for name in ("start_time", "duration", "state_message"))
     yield "" if start is None else time_text(start, zone)
-    yield "" if duration is None else markup(duration_text(duration // _MICRO))
+    yield "" if duration is None else markup(duration_text(duration))
     text = str(message or "")
     yield markup(text[:_LONGEST]) + ("…" if len(text) > _LONGEST else "")
