@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import http
-from collections.abc import Hashable
+from collections import Counter, deque
+from collections.abc import Hashable, Mapping, Sequence
+from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # Prefect brings it, and it takes long to import
@@ -16,11 +18,20 @@ MOST = 8
 TOO_MUCH = frozenset({408, 429, 502, 503, 504})
 """What a server answers that is asked too much; Prefect's client then waits and tries again."""
 
-_LONGER = 2.0
-"""How many times as long an answer may take beside others as alone: what takes longer waits for its turn there."""
+_ENOUGH = 4
+"""Answers that tell how soon they come while so many are under way."""
 
-_FEWEST = 2
-"""Requests under way at once that a slow server still has, so that it need not wait for us between two."""
+_RECENT = 16
+"""Answers of which the last are looked at."""
+
+_ABOUT = 1.1
+"""How many times as long may still pass from answer to answer where fewer are under way."""
+
+_WAITS = 1.5
+"""How many times as long as alone an answer takes that had to wait for others."""
+
+_AGAIN = 200
+"""Answers after which it is tried anew whether more or fewer would come sooner."""
 
 _REFUSED = frozenset({401, 403})
 """What a server answers whatever it is asked; one without CSRF tokens answers the first request with 404 or 422."""
@@ -32,9 +43,10 @@ class Gate:
     Until the server has answered well once, one: Prefect's client gets a CSRF token with it that does for the others,
     and a server that does not answer, or refuses the key, is not asked by each of them.
 
-    After that, as many as bring answers sooner, from half of the most on. Where the way to the server is long, answers
-    take as long beside others as alone. Where the server itself is the limit, they take the longer the more there are,
-    and come no sooner; one on this machine even works more slowly then.
+    After that, as many as bring answers soonest. Where the way to the server is long, answers take as long beside
+    others as alone; where the server itself is the limit, they take the longer the more there are, and one on this
+    machine even works more slowly then. So the time that passes from answer to answer is kept for each number that was
+    under way, and twice and half of the best are tried.
 
     An answer that says that the server is asked too much halves their number; each full round of good answers lets one
     more through again.
@@ -45,16 +57,18 @@ class Gate:
         """Requests that are under way."""
         self.is_open = False
         """Whether the server has answered well."""
+        self.useful = MOST
+        """Requests under way at once that bring answers soonest, as far as is known."""
         self._allowed = 1
-        self._useful = MOST / 2
         self._good = 0
-        self._alone: dict[Hashable, float] = {}
+        self._timed = Counter[Hashable]()
+        self._times: dict[Hashable, dict[int, deque[float]]] = {}
         self._change = asyncio.Condition()
 
     @property
     def width(self) -> int:
         """Requests that may be under way now."""
-        return min(self._allowed, round(self._useful))
+        return min(self._allowed, self.useful)
 
     async def __aenter__(self) -> None:
         """Wait for a place."""
@@ -82,16 +96,41 @@ class Gate:
         if self._good >= self._allowed:
             self._allowed, self._good = min(MOST, self._allowed + 1), 0
 
-    def time(self, seconds: float, *, alike: Hashable) -> None:
-        """Learn from how long an answer took, beside the quickest of those that are alike."""
-        alone = self._alone[alike] = min(seconds, self._alone.get(alike, seconds))
-        more = _LONGER * alone / seconds
-        useful = min(max(self.under_way * more, _FEWEST), MOST)
-        if more < 1 or useful > self._useful:  # the few of the beginning and the end are quick, and tell nothing
-            self._useful += (useful - self._useful) / self.width
+    def time(self, seconds: float, *, beside: int, alike: Hashable) -> None:
+        """Learn from how long an answer took, of those that are alike.
+
+        Parameters
+        ----------
+        seconds
+            How long.
+        beside
+            How many were under way when it was asked for, itself included.
+        alike
+            Tells apart what may take longer or shorter in itself; the first of a kind passes for one that was alone.
+        """
+        times = self._times.setdefault(alike, {1: deque([seconds], maxlen=_RECENT)})
+        if not beside == self.under_way == self.width:  # the few of the beginning and the end tell nothing
+            return
+        self._timed[alike] += 1
+        if self._timed[alike] < max(self._timed.values()):  # those that are most make the read long or short
+            return
+        if self._timed[alike] % _AGAIN == 0:
+            times = self._times[alike] = {number: times[number] for number in {1, self.width} & times.keys()}
+        times.setdefault(self.width, deque(maxlen=_RECENT)).append(seconds / self.width)
+        if len(times[self.width]) >= _ENOUGH:
+            self.useful = _next(times)
 
     async def open(self) -> None:
         """Let as many through as may be under way."""
         self.is_open, self._allowed = True, MOST
         async with self._change:
             self._change.notify_all()
+
+
+def _next(times: Mapping[int, Sequence[float]]) -> int:
+    """Give how many should be under way next, from the times between answers of those that were tried."""
+    typical = {number: median(some) for number, some in times.items() if number == 1 or len(some) >= _ENOUGH}
+    best = min(number for number, time in typical.items() if time <= _ABOUT * min(typical.values()))
+    has_waited = best * typical[best] > _WAITS * typical[1]
+    other = max(best // 2, 1) if has_waited else min(best * 2, MOST)
+    return best if other in typical else other

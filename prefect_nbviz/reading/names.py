@@ -63,7 +63,7 @@ async def flow_runs_and_flows(
 
 
 async def columns_of_names(
-    server: Server, runs: pd.DataFrame, behind: Mapping[str, str]
+    server: Server, ids: Mapping[str, Iterable[str | None]], behind: Mapping[str, str]
 ) -> dict[str, tuple[str, Names]]:
     """Look up columns of names, as `rows.with_names` takes them.
 
@@ -71,12 +71,11 @@ async def columns_of_names(
     ----------
     server
         Where they are.
-    runs
-        The columns of ids that the names are behind.
+    ids
+        The columns of ids that the names are behind, in the order of `behind`, and what is in them.
     behind
         For each column of names, that of ids, as `columns.ids_behind` gives it.
     """
-    ids = {column: runs[column].dropna().unique() for column in behind.values()}
     if "flow_run_id" in ids:
         names, flows = await flow_runs_and_flows(server, ids["flow_run_id"], with_flows="flow_name" in behind)
         found = {"flow_run_name": names, "flow_name": flows}

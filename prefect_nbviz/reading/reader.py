@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -80,11 +80,12 @@ class Reader:
         plan = await self.plan()
         again = None if kept is None else await self._again(plan, kept)
         if again is None:
-            rows, matched = await self._whole(plan)
-            frame = await self._framed(rows)
+            harvest, matched = await self._whole(plan)
+            frame = await self._framed(harvest)
         else:
             matched = again.matched
-            frame = with_names(again.frame, **await self._names(again.frame))
+            ids = {field: again.frame[field].dropna().unique() for field in self._behind.values()}
+            frame = with_names(again.frame, **await self._names(ids))
             if matched > len(frame):
                 self._cut(len(frame), matched)
         is_to_keep = len(self._reasons) == self._is_cut and can_be_read_again(plan, frame, NEWEST, is_cut=self._is_cut)
@@ -111,7 +112,7 @@ class Reader:
         except ServerError:  # reading all tells how far it gets
             return None
 
-    async def _whole(self, plan: Plan) -> tuple[list[Row], int | None]:
+    async def _whole(self, plan: Plan) -> tuple[Harvest, int | None]:
         """Read all of it, as far as its limit goes; give also how many match."""
         harvest = Harvest(self.pages, plan, self._progress)
         if is_whole := await self._gather(harvest, harvest.begin()):
@@ -122,14 +123,13 @@ class Reader:
             is_whole = await self._gather(harvest, self._read_again(harvest, plan))
         limit, met = self._query.limit, len(harvest.rows)
         is_cut = not is_whole or (limit is not None and met > limit)
-        rows = harvest.arranged()[:limit]
         if not is_cut:
             matched = met
         else:
             matched = None if matched is None else max(matched, met)
             if not self._broke_off:
-                self._cut(len(rows), matched)
-        return rows, matched
+                self._cut(met if limit is None else min(met, limit), matched)
+        return harvest, matched
 
     async def _unknown_names(self, frame: pd.DataFrame) -> Sequence[str]:
         try:
@@ -247,14 +247,18 @@ class Reader:
             self._reasons.append(f"Of the flow runs: {reader._left_out(len(ids), matched)}")
         return ids
 
-    async def _framed(self, rows: Sequence[Row]) -> pd.DataFrame:
+    async def _framed(self, harvest: Harvest) -> pd.DataFrame:
         """Make the frame in a thread of its own while the names are on their way."""
-        ids = pd.DataFrame({field: [row[field] for row in rows] for field in {*self._behind.values()}}, dtype="str")
-        making = asyncio.to_thread(run_frame, rows, self._query.kind, self._as_of, self._columns)
-        frame, names = await together(making, self._names(ids))
+        limit = self._query.limit
+        rows = harvest.rows.values() if limit is None else harvest.arranged()[:limit]
+        ids = {field: dict.fromkeys(row[field] for row in rows) for field in self._behind.values()}
+        names, frame = await together(self._names(ids), asyncio.to_thread(self._frame, harvest))
         return with_names(frame, **names)
 
-    async def _names(self, ids: pd.DataFrame) -> dict[str, tuple[str, Names]]:
+    def _frame(self, harvest: Harvest) -> pd.DataFrame:
+        return run_frame(harvest.arranged()[: self._query.limit], self._query.kind, self._as_of, self._columns)
+
+    async def _names(self, ids: Mapping[str, Iterable[str | None]]) -> dict[str, tuple[str, Names]]:
         """Give the columns of names of some ids, or none: rows that were read are not lost for want of them."""
         try:
             return await columns_of_names(self._server, ids, self._behind)

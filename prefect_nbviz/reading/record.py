@@ -101,7 +101,8 @@ class _Reading:
         if not rows:
             return RunRecord(frame, history, as_of)
         [row] = rows
-        names = columns_of_names(self.server, frame, ids_behind(self.kind, frame.columns))
+        behind = ids_behind(self.kind, frame.columns)
+        names = columns_of_names(self.server, {field: frame[field].dropna() for field in behind.values()}, behind)
         found, around = await together(names, self._around(frame))
         retries = (row.get("empirical_policy") or {}).get("retries")
         address = ui_address(connection, self.kind, self.run_id)
