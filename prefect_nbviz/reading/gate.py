@@ -129,8 +129,9 @@ class Gate:
 
 def _next(times: Mapping[int, Sequence[float]]) -> int:
     """Give how many should be under way next, from the times between answers of those that were tried."""
-    typical = {number: median(some) for number, some in times.items() if number == 1 or len(some) >= _ENOUGH}
+    tried = {number for number, some in times.items() if len(some) >= _ENOUGH}
+    typical = {number: median(times[number]) for number in {1, *tried}}
     best = min(number for number, time in typical.items() if time <= _ABOUT * min(typical.values()))
     has_waited = best * typical[best] > _WAITS * typical[1]
     other = max(best // 2, 1) if has_waited else min(best * 2, MOST)
-    return best if other in typical else other
+    return best if other in tried else other

@@ -1,6 +1,6 @@
 """What reading 20,000 task runs costs, beside a plain loop over Prefect's client and beside bare HTTP.
 
-    python tests/benchmarks/reading.py [--flow-runs 100] [--rounds 3]
+    python tests/benchmarks/reading.py [--flow-runs 100] [--rounds 5]
 
 The plain loop is what the documentation leads to: `client.read_task_runs` page by page, then
 `pd.DataFrame([run.model_dump() for run in runs])`. Bare HTTP sends the requests of our read again, one after the
@@ -106,7 +106,7 @@ def all_rows(address: str, table: str) -> list[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("--flow-runs", 100), ("--rounds", 3)):
+    for name, default in (("--flow-runs", 100), ("--rounds", 5)):
         parser.add_argument(name, type=int, default=default)
     told = parser.parse_args()
     with seeded_server(told.flow_runs) as address:
