@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ import pandas as pd
 from prefect_nbviz import frames, schema
 from prefect_nbviz.order import Row
 from prefect_nbviz.query import RunKind
-from prefect_nbviz.reading.shapes import State
+from prefect_nbviz.reading.shapes import State, TaskInput
 from prefect_nbviz.states import TERMINAL_STATE_TYPES
 
 Names = Mapping[str, str | None]
@@ -26,8 +27,8 @@ def _message(state: State | None) -> str | None:
     return None if state is None else state.message or None
 
 
-def _upstream(inputs: Mapping[str, Sequence[Mapping[str, Any]]] | None) -> tuple[str, ...]:
-    ids = (one["id"] for values in (inputs or {}).values() for one in values if one.get("input_type") == "task_run")
+def _upstream(inputs: Mapping[str, Sequence[TaskInput]] | None) -> tuple[str, ...]:
+    ids = (one.id for values in (inputs or {}).values() for one in values if one.input_type == "task_run" and one.id)
     return tuple(dict.fromkeys(ids))
 
 
@@ -53,24 +54,25 @@ def field_of(column: str, kind: RunKind) -> str | None:
     return None if column in _LATER else field
 
 
-def run_frame(rows: Sequence[Row], kind: RunKind, as_of: datetime, columns: tuple[schema.Column, ...]) -> pd.DataFrame:
-    """Make a frame from rows, with `RUN_TIME` at its end, and without the names that rows do not have."""
+def run_frame(rows: Sequence[Any], kind: RunKind, as_of: datetime, columns: tuple[schema.Column, ...]) -> pd.DataFrame:
+    """Make a frame from rows of `shapes.rows_of`, with `RUN_TIME` at its end, and without names that they lack."""
     data = {column.name: _values(rows, column.name, kind) for column in columns}
     frame = frames.typed(data, columns)
     reckoned: dict[str, Any] = {"duration": _duration, "lateness": lambda runs: _lateness(runs, as_of)}
-    seconds = [row[RUN_TIME.name] or 0 for row in rows]
+    seconds = [value or 0 for value in _values(rows, RUN_TIME.name, kind)]
     return frame.assign(
         **{name: reckon for name, reckon in reckoned.items() if name in frame},
         **{RUN_TIME.name: pd.to_timedelta(seconds, unit="s").as_unit("us")},
     )
 
 
-def _values(rows: Sequence[Row], column: str, kind: RunKind) -> list[Any]:
+def _values(rows: Sequence[Any], column: str, kind: RunKind) -> list[Any]:
     field = field_of(column, kind)
     if field is None:
         return [None] * len(rows)
     _, make = _MADE.get(column, (field, None))
-    return [row[field] for row in rows] if make is None else [make(row[field]) for row in rows]
+    values = map(attrgetter(field), rows)
+    return [*values] if make is None else [*map(make, values)]
 
 
 def with_names(frame: pd.DataFrame, **columns: tuple[str, Names]) -> pd.DataFrame:

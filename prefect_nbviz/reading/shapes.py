@@ -16,7 +16,18 @@ class State(msgspec.Struct, frozen=True, gc=False):
     message: str | None = None
 
 
-_TYPES: Mapping[str, tuple[Any, Any]] = {"tags": (tuple[str, ...], ()), "state": (State | None, None)}
+class TaskInput(msgspec.Struct, frozen=True, gc=False):
+    """What is parsed of an input of a task run: where it comes from, and its id if that is a run."""
+
+    input_type: str
+    id: str | None = None
+
+
+_TYPES: Mapping[str, tuple[Any, Any]] = {
+    "tags": (tuple[str, ...], ()),
+    "state": (State | None, None),
+    "task_inputs": (dict[str, tuple[TaskInput, ...]] | None, None),
+}
 """Of fields that are not taken as they come, their type, and what stands where they lack."""
 
 _REPEATED = frozenset(
