@@ -13,6 +13,7 @@ from prefect_nbviz.criteria import DEFAULT_LIMIT, FlowRunCriteria, RunCriteria, 
 from prefect_nbviz.curl_code import curl_code
 from prefect_nbviz.errors import QueryError
 from prefect_nbviz.json_code import criteria_of, json_code, kind_of, without_kind
+from prefect_nbviz.meanings import with_meanings
 from prefect_nbviz.plan import Plan
 from prefect_nbviz.prelude import make_whole_plan
 from prefect_nbviz.python_code import python_code
@@ -164,6 +165,7 @@ class RunQuery(RunCriteria):
         return cls(**criteria)
 
 
+@with_meanings
 @dataclass(frozen=True, kw_only=True, repr=False)
 class FlowRunQuery(FlowRunCriteria, RunQuery):
     """Which flow runs to read.
@@ -179,6 +181,7 @@ class FlowRunQuery(FlowRunCriteria, RunQuery):
     """
 
 
+@with_meanings
 @dataclass(frozen=True, kw_only=True, repr=False)
 class TaskRunQuery(TaskRunCriteria, RunQuery):
     """Which task runs to read.

@@ -20,6 +20,7 @@ FLOORS = {
     "arrays": 0,
     "states": 0,
     "errors": 0,
+    "meanings": 0,
     "schema": 1,
     "forms": 1,
     "criteria": 1,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import inspect
 import json
 import pickle
+import re
 from collections import deque
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
@@ -21,6 +24,14 @@ from prefect_nbviz.query import as_query
 
 ID = "01a20b04-e9ce-7607-9e7c-0fb4c7e2a82c"
 NOW = datetime(2026, 3, 29, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("query_type", [FlowRunQuery, TaskRunQuery])
+def test_its_docstring_says_what_each_criterion_means(query_type) -> None:
+    listed = inspect.getdoc(query_type).partition("Parameters\n----------\n")[2].partition("\nSee Also\n")[0]
+    meanings = dict(re.findall(r"^(\w+)\n    (.+)", listed, re.MULTILINE))
+    assert [*meanings] == [field.name for field in dataclasses.fields(query_type)]
+    assert meanings["tags_all"] == "Tags that the run must all have. Done by the server."
 
 
 def test_one_value_or_many() -> None:
