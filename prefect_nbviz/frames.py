@@ -83,6 +83,17 @@ def micros(values: pd.Series[Any]) -> Integers:
     return pd.to_datetime(values, utc=True).dt.tz_convert(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
 
 
+def from_micros(values: Integers) -> pd.DatetimeIndex:
+    """Give the times, in UTC, that are so many microseconds since 1970; missing where it is `UNKNOWN`.
+
+    Examples
+    --------
+    >>> from_micros(micros(pd.Series(pd.to_datetime(["1970-01-01T01:00:01+01:00", None], utc=True)))).to_list()
+    [Timestamp('1970-01-01 00:00:01+0000', tz='UTC'), NaT]
+    """
+    return pd.DatetimeIndex(values.astype("datetime64[us]"), tz="UTC")
+
+
 def joined(upper: pd.DataFrame, lower: pd.DataFrame) -> pd.DataFrame:
     """Put one typed frame under another of the same schema.
 

@@ -12,7 +12,7 @@ import pandas as pd
 from prefect_nbviz import frames, schema, tables
 from prefect_nbviz.arrays import Flags, Integers
 from prefect_nbviz.errors import FrameError, QueryError, did_you_mean
-from prefect_nbviz.frames import micros
+from prefect_nbviz.frames import from_micros, micros
 
 NEEDED = ("run_id", "state_type", "start_time", "end_time", "is_open")
 """The columns of `schema.INTERVALS` that runs at once are counted from."""
@@ -83,9 +83,9 @@ def concurrency_steps(
     most = np.zeros(len(texts), dtype=np.int64)
     np.maximum.at(most, of_group, running)
     order = np.lexsort((time, of_group, -most[of_group]))
-    data = {"group": texts[of_group[order]], "time": _times(time[order]), "running": running[order]}
+    data = {"group": texts[of_group[order]], "time": from_micros(time[order]), "running": running[order]}
     steps = frames.typed(data, tables.CONCURRENCY)
-    ends = [one.isoformat() for one in _times(np.array([begin.min(), end.max()]))] if len(stays) else [None, None]
+    ends = [one.isoformat() for one in from_micros(np.array([begin.min(), end.max()]))] if len(stays) else [None, None]
     about: dict[str, Any] = {"kind": "concurrency", "by": by, "begin": ends[0], "end": ends[1]}
     about["runs"] = int(intervals["run_id"].nunique())
     steps.attrs[frames.ATTRS] = copy.deepcopy(intervals.attrs.get(frames.ATTRS, {})) | about
@@ -145,7 +145,7 @@ def _table(steps: pd.DataFrame, begin: int, end: int) -> pd.DataFrame:
     peaks = np.flatnonzero(running == most[group])
     peaks = peaks[np.diff(group[peaks], prepend=-1) != 0]
     mean = np.add.reduceat(running * (until - time), first) / max(end - begin, 1)
-    data = {"group": texts, "most": most, "most_since": _times(time[peaks]), "mean": mean}
+    data = {"group": texts, "most": most, "most_since": from_micros(time[peaks]), "mean": mean}
     return frames.typed(data, tables.CONCURRENCY_TABLE)
 
 
@@ -189,7 +189,3 @@ def _steps(group: Integers, begin: Integers, end: Integers, is_open: Flags) -> t
     before = np.where(np.diff(groups, prepend=-1) != 0, 0, np.append(0, running[:-1]))
     is_change = running != before
     return groups[is_change], times[is_change], running[is_change]
-
-
-def _times(micros: Integers) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(micros.astype("datetime64[us]"), tz="UTC")

@@ -13,7 +13,7 @@ from prefect_nbviz import frames, tables
 from prefect_nbviz.analysis.dependencies import Dependencies
 from prefect_nbviz.arrays import UNKNOWN, Integers
 from prefect_nbviz.errors import FrameError
-from prefect_nbviz.frames import micros
+from prefect_nbviz.frames import from_micros, micros
 
 NEEDED = ("task_run_id", "name", "state_type", "state_name", "start_time", "end_time", "upstream_task_run_ids")
 """The columns of `schema.TASK_RUNS` that the path is found from."""
@@ -129,7 +129,7 @@ def _data(task_runs: pd.DataFrame, found: Dependencies) -> dict[str, Any]:
     lengths = {"duration": found.end - found.start, "wait": wait, "slack": slack, "saving": saving}
     return {
         **{name: task_runs[name] for name in ("task_run_id", "name", "state_type", "state_name")},
-        **{name: _times(_filled(values, len(ids))) for name, values in times.items()},
+        **{name: from_micros(_filled(values, len(ids))) for name, values in times.items()},
         **{name: _filled(values, len(ids)).astype("timedelta64[us]") for name, values in lengths.items()},
         "waited_for": np.append(np.where(waited_for < 0, None, ids[waited_for]), [None] * (len(ids) - count)),
         "path_place": _places(found, link, len(ids)),
@@ -160,9 +160,5 @@ def _filled(values: Integers, count: int) -> Integers:
     return np.append(values, np.full(count - len(values), UNKNOWN))
 
 
-def _times(micros: Integers) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(micros.astype("datetime64[us]"), tz="UTC")
-
-
 def _iso(micros: Integers, pick: Callable[[Integers], np.int64]) -> str | None:
-    return _times(np.array([pick(micros)]))[0].isoformat() if len(micros) else None
+    return from_micros(np.array([pick(micros)]))[0].isoformat() if len(micros) else None

@@ -231,5 +231,4 @@ def _sums(number: Integers, count: int) -> Integers:
 
 
 def _times(micros: Integers) -> pd.DatetimeIndex:
-    missing = np.where(micros == _NEVER, UNKNOWN, micros)
-    return pd.DatetimeIndex(missing.astype("datetime64[us]"), tz="UTC")
+    return frames.from_micros(np.where(micros == _NEVER, UNKNOWN, micros))

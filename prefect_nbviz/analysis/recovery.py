@@ -17,7 +17,7 @@ from prefect_nbviz.analysis.groups import Groups, words
 from prefect_nbviz.analysis.intervals import utc
 from prefect_nbviz.arrays import UNKNOWN, Flags, Integers
 from prefect_nbviz.errors import FrameError
-from prefect_nbviz.frames import micros
+from prefect_nbviz.frames import from_micros, micros
 from prefect_nbviz.states import FAILURE_TYPES
 
 _ENDED = ("COMPLETED", *FAILURE_TYPES)
@@ -183,8 +183,8 @@ def _rows(runs: pd.DataFrame, ends: _Ends) -> dict[str, Any]:
     ids = runs[frames.id_column(runs)].to_numpy(dtype=object)
     began = ends.time[ends.first]
     return {
-        "began": _times(began),
-        "recovered": _times(ends.recovered),
+        "began": from_micros(began),
+        "recovered": from_micros(ends.recovered),
         "length": (ends.recovered - began).astype("timedelta64[us]"),
         "is_open": ends.is_open,
         "failed_runs": ends.after - ends.first,
@@ -210,7 +210,7 @@ def _recovery(ends: _Ends) -> dict[str, Any]:
         "runs": np.bincount(ends.group, minlength=count),
         "outages": number,
         "is_down": is_down,
-        "down_since": _times(np.where(is_down, since, UNKNOWN)),
+        "down_since": from_micros(np.where(is_down, since, UNKNOWN)),
         **{word: _lengths(some, has_none) for word, some in zip(_PERCENTS, found.T, strict=True)},
         "down": down.astype("timedelta64[us]"),
         "observed": observed.astype("timedelta64[us]"),
@@ -219,7 +219,7 @@ def _recovery(ends: _Ends) -> dict[str, Any]:
 
 
 def _about(runs: pd.DataFrame, kind: str, by: str | Sequence[str], ends: _Ends) -> dict[str, Any]:
-    as_of = _times(np.array([ends.as_of]))[0].isoformat()
+    as_of = from_micros(np.array([ends.as_of]))[0].isoformat()
     about: dict[str, Any] = copy.deepcopy(runs.attrs.get(frames.ATTRS, {}))
     return about | {"kind": kind, "by": words(by), "as_of": as_of, "runs": len(runs)}
 
@@ -231,10 +231,6 @@ def _as_of(runs: pd.DataFrame, as_of: datetime | None) -> datetime:
     if text is None:
         raise FrameError("The runs do not say when they were read: pass as_of=, such as datetime.now(UTC).")
     return utc("as_of", datetime.fromisoformat(text))
-
-
-def _times(micros: Integers) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(micros.astype("datetime64[us]"), tz="UTC")
 
 
 def _lengths(micros: Integers, is_missing: Flags) -> npt.NDArray[np.timedelta64]:
