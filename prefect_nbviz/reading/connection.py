@@ -102,7 +102,7 @@ class Connection:
         with _tries_counted_here():
             async with self._client([gate.see, patience.see]) as client:
                 if is_here(str(client.api_url)):  # most such servers are one process, whose work takes longest
-                    gate.useful //= 2
+                    gate.useful = 2
                 if _is_cloud(client):  # it has no CSRF tokens, and a first request alone would take as long again
                     await gate.open()
                 yield Server(client, gate, patience)

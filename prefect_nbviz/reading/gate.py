@@ -6,7 +6,6 @@ import asyncio
 import http
 from collections import Counter, deque
 from collections.abc import Hashable, Mapping, Sequence
-from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # Prefect brings it, and it takes long to import
@@ -18,8 +17,8 @@ MOST = 8
 TOO_MUCH = frozenset({408, 429, 502, 503, 504})
 """What a server answers that is asked too much; Prefect's client then waits and tries again."""
 
-_ENOUGH = 4
-"""Answers that tell how soon they come while so many are under way."""
+_MORE = 4
+"""Answers that tell how soon they come, beside as many as are under way."""
 
 _RECENT = 16
 """Answers of which the last are looked at."""
@@ -117,7 +116,7 @@ class Gate:
         if self._timed[alike] % _AGAIN == 0:
             times = self._times[alike] = {number: times[number] for number in {1, self.width} & times.keys()}
         times.setdefault(self.width, deque(maxlen=_RECENT)).append(seconds / self.width)
-        if len(times[self.width]) >= _ENOUGH:
+        if len(times[self.width]) >= _enough(self.width):
             self.useful = _next(times)
 
     async def open(self) -> None:
@@ -129,9 +128,19 @@ class Gate:
 
 def _next(times: Mapping[int, Sequence[float]]) -> int:
     """Give how many should be under way next, from the times between answers of those that were tried."""
-    tried = {number for number, some in times.items() if len(some) >= _ENOUGH}
-    typical = {number: median(times[number]) for number in {1, *tried}}
+    tried = {number for number, some in times.items() if len(some) >= _enough(number)}
+    typical = {number: _typical(times[number]) for number in {1, *tried}}
     best = min(number for number, time in typical.items() if time <= _ABOUT * min(typical.values()))
     has_waited = best * typical[best] > _WAITS * typical[1]
     other = max(best // 2, 1) if has_waited else min(best * 2, MOST)
     return best if other in tried else other
+
+
+def _enough(number: int) -> int:
+    """Give how many answers tell how soon they come: a server that stops for a while lets all wait that it has."""
+    return number + _MORE
+
+
+def _typical(times: Sequence[float]) -> float:
+    """Give the lower quartile."""
+    return sorted(times)[len(times) // 4]

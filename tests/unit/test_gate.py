@@ -20,16 +20,22 @@ GOOD, TOO_MANY = httpx.Response(200), httpx.Response(429)
 class MadeServer:
     """One with so many hands, each busy for `work` seconds with a request that takes `way` seconds besides.
 
-    Each other request that it has, up to three, makes it work longer by a part of that: by `slowing`.
+    Each other request that it has, up to three, makes it work longer by a part of that: by `slowing`. If it has
+    `stops`, it does nothing for half a second before so many answers and then before every sixtieth.
     """
 
-    def __init__(self, *, work: float, way: float = 0.0, hands: int = 1, slowing: float = 0.0) -> None:
+    def __init__(
+        self, *, work: float, way: float = 0.0, hands: int = 1, slowing: float = 0.0, stops: int | None = None
+    ) -> None:
         self.work, self.way, self.slowing = work, way, slowing
         self._free = [0.0] * hands
+        self._stops = None if stops is None else count(-stops)
 
     def answer(self, asked: float, *, beside: int) -> float:
         """Give when a request is answered that is asked at a time."""
         work = self.work * (1 + self.slowing * min(beside - 1, 3))
+        if self._stops and next(self._stops) % 60 == 0:
+            work += 0.5
         end = max(heapq.heappop(self._free), asked + self.way / 2) + work
         heapq.heappush(self._free, end)
         return end + self.way / 2
@@ -84,6 +90,17 @@ def test_as_many_go_through_as_bring_answers_soonest(server: Callable[[], MadeSe
     assert seconds < 1.1 * soonest
 
 
+@pytest.mark.parametrize("stops", range(0, 60, 3))
+@pytest.mark.parametrize("way", [0.0, 0.1], ids=["near", "far away"])
+def test_a_server_that_stops_for_a_while_is_not_taken_to_be_slow(way: float, stops: int) -> None:
+    async def at(width: int, *, learns: bool) -> float:
+        server = MadeServer(work=0.05, way=way, slowing=0.05, stops=stops)
+        return (await _asked(server, await _opened(useful=width), learns=learns))[0]
+
+    soonest = min(asyncio.run(at(width, learns=False)) for width in (1, 2, 4, 8))
+    assert asyncio.run(at(2, learns=True)) < 1.1 * soonest
+
+
 def test_one_goes_through_until_the_server_has_answered_well() -> None:
     async def refused() -> Gate:
         gate = Gate()
@@ -115,7 +132,7 @@ def test_few_that_are_quick_do_not_widen_it() -> None:
 def test_answers_are_compared_with_their_like() -> None:
     async def small_then_large() -> int:
         gate = await _opened(useful=2)
-        for seconds, alike in [(0.001, "a row"), *[(0.1, "a page")] * 4]:
+        for seconds, alike in [(0.001, "a row"), *[(0.1, "a page")] * 6]:
             await _answered(gate, seconds, alike=alike)
         return gate.width
 
