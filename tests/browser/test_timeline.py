@@ -103,7 +103,9 @@ def _ticks(chart: Locator) -> list[str]:
 def _place(chart: Locator, moment: datetime) -> tuple[float, float]:
     """Give where a time is on the screen, at half the height of the plot."""
     begin, end = (datetime.fromisoformat(text[:26]) for text in chart.evaluate("plot => plot.layout.xaxis.range"))
-    box = chart.locator(".nsewdrag").first.bounding_box()
+    drag = chart.locator(".nsewdrag").first
+    drag.wait_for()  # a new picture has none for a moment
+    box = drag.bounding_box()
     assert box
     return box["x"] + box["width"] * ((moment - begin) / (end - begin)), box["y"] + box["height"] / 2
 
